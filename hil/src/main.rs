@@ -1,0 +1,2 @@
+//! The rig on the command line.
+fn main() {}

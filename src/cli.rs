@@ -1,0 +1,1 @@
+//! One short file per subcommand; the only place that prints.

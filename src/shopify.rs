@@ -1,0 +1,1 @@
+//! Asks Shopify, never decides.
