@@ -1,1 +1,2 @@
-//! The operator machine.
+//! The operator's machine.
+pub mod event;

@@ -1,0 +1,292 @@
+//! What happened, as the journal keeps it and the event stream tells it. The only currency between shift, opening and slip.
+//!
+//! ## Why amounts are texts here
+//! A row must say the same for ever. `"150.00"` beside `"USD"` needs no table of exponents to be read.
+use serde::{Deserialize, Serialize};
+
+/// Ten Crockford base-32 characters: names an opening, and is the reference in Shopify's note (`[db:…]`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpeningId(String);
+
+impl OpeningId {
+    /// From 50 random bits; higher bits are ignored.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let text = (0..10).rev().map(|n| char::from(ALPHABET[((bits >> (n * 5)) & 31) as usize])).collect();
+        Self(text)
+    }
+    /// Reads one; `None` unless it is ten characters of the alphabet.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let ok = |b: u8| b.is_ascii_digit() || (b.is_ascii_uppercase() && !matches!(b, b'I' | b'L' | b'O' | b'U'));
+        (text.len() == 10 && text.bytes().all(ok)).then(|| Self(text.to_owned()))
+    }
+    /// The ten characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for OpeningId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Money as the journal writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    /// Plain decimal with the currency's decimals: `"150.00"`.
+    pub amount: String,
+    /// ISO 4217 code.
+    pub currency: String,
+}
+
+/// Pieces of one denomination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pieces {
+    /// Face value, `"0.25"`.
+    pub denomination: String,
+    /// How many.
+    pub pieces: u32,
+}
+
+/// What started an opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartedBy {
+    /// The drawer was opened while the shift was closed.
+    Drawer,
+    /// A POS or script asked over the local API.
+    Api,
+}
+
+/// A confirmed count: everything a request and a slip need, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Name printed on the slip.
+    pub staff_name: String,
+    /// `gid://shopify/StaffMember/N`.
+    pub staff_member_id: String,
+    /// `gid://shopify/PointOfSaleDevice/N`.
+    pub point_of_sale_device_id: String,
+    /// `gid://shopify/…`, if configured or given.
+    pub reason_code_id: Option<String>,
+    /// The total.
+    pub balance: Money,
+    /// By denomination, when it was counted so; empty otherwise.
+    pub lines: Vec<Pieces>,
+    /// Moment of confirmation, whole seconds UTC, `2026-11-23T07:00:00Z`.
+    pub time: String,
+    /// A person's or POS's note, without our reference; may be empty.
+    pub note: String,
+}
+
+/// Shopify's session as far as the mutation's answer or a read tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFacts {
+    /// `gid://shopify/PointOfSaleDevicePaymentSession/N`.
+    pub id: String,
+    /// `OPEN` or `CLOSED`.
+    pub status: String,
+    /// When it was opened, as Shopify says.
+    pub opening_time: String,
+    /// Its note.
+    pub opening_note: Option<String>,
+    /// What it was opened with.
+    pub counted: Money,
+    /// What Shopify expected in the drawer, if it said so.
+    pub expected: Option<Money>,
+}
+
+/// Something that happened. `name` is what the event stream calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name")]
+pub enum Event {
+    /// The daemon started.
+    #[serde(rename = "daemon.started")]
+    DaemonStarted {
+        /// Its version.
+        version: String,
+    },
+    /// The drawer opened.
+    #[serde(rename = "drawer.opened")]
+    DrawerOpened {
+        /// `command` or `key`.
+        by: String,
+    },
+    /// The drawer closed.
+    #[serde(rename = "drawer.closed")]
+    DrawerClosed {
+        /// Milliseconds it stood open.
+        open_ms: u64,
+    },
+    /// The drawer was kicked.
+    #[serde(rename = "drawer.kicked")]
+    DrawerKicked {
+        /// Given by who asked.
+        reason: String,
+        /// `opened`, `not_proven`, `already_open` or `jammed`.
+        outcome: String,
+    },
+    /// The drawer stands open for too long.
+    #[serde(rename = "drawer.left_open")]
+    DrawerLeftOpen {},
+    /// The printer's status changed.
+    #[serde(rename = "printer.status")]
+    PrinterStatus {
+        /// In words.
+        status: String,
+    },
+    /// The display's link changed.
+    #[serde(rename = "display.status")]
+    DisplayStatus {
+        /// In words.
+        status: String,
+    },
+    /// The keypad's link changed.
+    #[serde(rename = "keypad.status")]
+    KeypadStatus {
+        /// In words.
+        status: String,
+    },
+    /// A person began to open the shift.
+    #[serde(rename = "opening.started")]
+    OpeningStarted {
+        /// What started it.
+        by: StartedBy,
+    },
+    /// Given up before it was counted.
+    #[serde(rename = "opening.cancelled")]
+    OpeningCancelled {
+        /// In words.
+        why: String,
+    },
+    /// The count is confirmed and on disk.
+    #[serde(rename = "opening.counted")]
+    OpeningCounted(Counted),
+    /// The intent: this exact content is about to be sent.
+    #[serde(rename = "opening.sending")]
+    OpeningSending {
+        /// 1, 2 or 3.
+        attempt: u8,
+        /// The mutation's variables, exactly as sent.
+        variables: serde_json::Value,
+    },
+    /// The attempt certainly did not run at Shopify; it will be sent again.
+    #[serde(rename = "opening.not_sent")]
+    OpeningNotSent {
+        /// Which attempt.
+        attempt: u8,
+        /// In words.
+        why: String,
+    },
+    /// Nobody knows whether the attempt ran; Shopify is being read.
+    #[serde(rename = "opening.unknown")]
+    OpeningUnknown {
+        /// Which attempt.
+        attempt: u8,
+        /// In words.
+        why: String,
+    },
+    /// Proven absent after the quiet period; the same content may go out again.
+    #[serde(rename = "opening.absent")]
+    OpeningAbsent {
+        /// Which attempt.
+        attempt: u8,
+        /// Healthy reads that did not show it.
+        reads: u32,
+    },
+    /// Shopify has the session.
+    #[serde(rename = "opening.confirmed")]
+    OpeningConfirmed {
+        /// `answered` (by the mutation) or `found` (by reading).
+        how: String,
+        /// The session.
+        session: SessionFacts,
+    },
+    /// Shopify refused, and nothing was opened.
+    #[serde(rename = "opening.refused")]
+    OpeningRefused {
+        /// `STAFF_MEMBER_NOT_FOUND` and its like, or `HTTP_403`.
+        code: String,
+        /// Shopify's words.
+        message: String,
+        /// What a cashier reads, two rows of at most 20 characters.
+        prompt: [String; 2],
+    },
+    /// A person must decide.
+    #[serde(rename = "opening.needs_attention")]
+    OpeningNeedsAttention {
+        /// `foreign_session`, `attempts_used_up`, `ambiguous`, `stale`.
+        kind: String,
+        /// What happened and what to do.
+        why: String,
+        /// What a cashier reads.
+        prompt: [String; 2],
+        /// The session in the way, if any.
+        session: Option<SessionFacts>,
+    },
+    /// A slip begins to be sent.
+    #[serde(rename = "slip.sending")]
+    SlipSending {
+        /// `first`, `confirmation` or `copy`.
+        kind: String,
+    },
+    /// A slip is proven to be on paper.
+    #[serde(rename = "slip.printed")]
+    SlipPrinted {
+        /// As in `slip.sending`.
+        kind: String,
+        /// `GS ( H` or `GS r`.
+        proof: String,
+    },
+    /// A slip was sent, and nothing proves it. It is never repeated by itself.
+    #[serde(rename = "slip.not_proven")]
+    SlipNotProven {
+        /// As in `slip.sending`.
+        kind: String,
+        /// In words.
+        why: String,
+    },
+    /// Shopify says that the session is closed; the shift is over.
+    #[serde(rename = "shift.closed")]
+    ShiftClosed {
+        /// The session's id.
+        session_id: String,
+    },
+}
+
+impl Event {
+    /// The event's name on the stream, such as `drawer.opened`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::DaemonStarted { .. } => "daemon.started",
+            Self::DrawerOpened { .. } => "drawer.opened",
+            Self::DrawerClosed { .. } => "drawer.closed",
+            Self::DrawerKicked { .. } => "drawer.kicked",
+            Self::DrawerLeftOpen {} => "drawer.left_open",
+            Self::PrinterStatus { .. } => "printer.status",
+            Self::DisplayStatus { .. } => "display.status",
+            Self::KeypadStatus { .. } => "keypad.status",
+            Self::OpeningStarted { .. } => "opening.started",
+            Self::OpeningCancelled { .. } => "opening.cancelled",
+            Self::OpeningCounted(_) => "opening.counted",
+            Self::OpeningSending { .. } => "opening.sending",
+            Self::OpeningNotSent { .. } => "opening.not_sent",
+            Self::OpeningUnknown { .. } => "opening.unknown",
+            Self::OpeningAbsent { .. } => "opening.absent",
+            Self::OpeningConfirmed { .. } => "opening.confirmed",
+            Self::OpeningRefused { .. } => "opening.refused",
+            Self::OpeningNeedsAttention { .. } => "opening.needs_attention",
+            Self::SlipSending { .. } => "slip.sending",
+            Self::SlipPrinted { .. } => "slip.printed",
+            Self::SlipNotProven { .. } => "slip.not_proven",
+            Self::ShiftClosed { .. } => "shift.closed",
+        }
+    }
+}
