@@ -161,14 +161,20 @@ impl Document {
             match row {
                 Row::Line(line) | Row::Strong(line) => text.push_str(line),
                 Row::Headline(line) => text.push_str(&lines::centred(line, self.columns)),
-                Row::Qr(data) => {
-                    let lines = lines::wrap(&format!("[QR {data}]"), self.columns);
-                    text.push_str(&lines.join("\n"));
-                }
+                Row::Qr(data) => text.push_str(&self.qr_shown(data)),
             }
             text.push('\n');
         }
         text
+    }
+
+    fn qr_shown(&self, data: &str) -> String {
+        let mut shown = format!("[QR {data}]");
+        if shown.len() > self.columns {
+            shown = shown.replacen('?', " ?", 1);
+        }
+        let lines = lines::wrap(&shown, self.columns);
+        lines.iter().map(|line| lines::centred(line, self.columns)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -237,7 +243,7 @@ fn session(page: &mut lines::Page, facts: &SlipFacts) {
         }
         SlipSession::NotYet => {
             page.strong("NOT YET CONFIRMED BY SHOPIFY");
-            page.text("The count is saved and is sent until Shopify answers. The shift can begin. Keep this slip.");
+            page.text("The count is saved. It goes to Shopify by itself; the session number follows. The shift can begin.");
         }
         SlipSession::Refused { text } => {
             page.strong("REFUSED BY SHOPIFY");
@@ -265,12 +271,13 @@ fn signature(page: &mut lines::Page, facts: &SlipFacts) {
     }
 }
 
-/// What the QR code holds: `drawerbridge:REFERENCE`, and the session's id once there is one.
+/// What the QR code holds: `drawerbridge:REFERENCE`, and the session's number once there is one. The number and not the
+/// whole gid: the code stays small enough for a phone to read from thermal paper.
 fn qr_text(facts: &SlipFacts) -> String {
     let mut text = format!("drawerbridge:{}", facts.reference);
     if let SlipSession::Confirmed { id, .. } = &facts.session {
         text.push_str("?session=");
-        text.push_str(id);
+        text.push_str(number_of(id));
     }
     text.chars().take(QR_LIMIT).map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
 }

@@ -96,7 +96,7 @@ impl Page {
     /// In characters of the code page, `-` for nothing, cut with `...` at `limit` characters.
     fn shown(&self, text: &str, limit: usize) -> String {
         // Cut before it is made printable too: a text without end costs nothing. Most spellings are at most as long.
-        let some: String = text.chars().take(limit * 2).collect();
+        let some: String = text.trim_start().chars().take(limit * 2).collect();
         let mut shown = printable(&some, self.code_page);
         if shown.is_empty() {
             return NOTHING.to_owned();
@@ -142,4 +142,30 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
 pub(super) fn centred(line: &str, columns: usize) -> String {
     let before = columns.saturating_sub(line.chars().count()) / 2;
     format!("{}{line}", " ".repeat(before))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn words_wrap_whole_and_only_a_word_longer_than_the_line_is_broken() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a pneumonoultra b", 6), ["a", "pneumo", "noultr", "a b"]);
+        assert_eq!(wrap("abcdef", 6), ["abcdef"]);
+        assert_eq!(wrap("abcdefabcdef x", 6), ["abcdef", "abcdef", "x"]);
+        assert_eq!(wrap("  ", 6), [""]);
+    }
+
+    proptest! {
+        #[test]
+        fn wrapping_loses_nothing_and_keeps_the_width(text in "[a-zé ]{0,200}", width in 1_usize..70) {
+            let lines = wrap(&text, width);
+            prop_assert!(lines.iter().all(|l| l.chars().count() <= width));
+            let letters = |t: &str| t.split_whitespace().collect::<String>();
+            prop_assert_eq!(letters(&lines.join("")), letters(&text));
+        }
+    }
 }
