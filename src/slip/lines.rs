@@ -159,6 +159,13 @@ mod tests {
         assert_eq!(wrap("  ", 6), [""]);
     }
 
+    #[test]
+    fn a_label_and_its_amount_share_a_line_only_with_a_blank_between_them() {
+        let page = Page::new(24, CodePage::Pc437);
+        assert_eq!(page.amount_lines("TOTAL FLOAT", "USD 10000.00"), ["TOTAL FLOAT USD 10000.00"]);
+        assert_eq!(page.amount_lines("TOTAL FLOAT", "USD 100000.00"), ["TOTAL FLOAT", "           USD 100000.00"]);
+    }
+
     proptest! {
         #[test]
         fn wrapping_loses_nothing_and_keeps_the_width(text in "[a-zé ]{0,200}", width in 1_usize..70) {
