@@ -22,6 +22,12 @@ impl Shift {
     pub fn new(settings: ShiftSettings, open: bool) -> Self {
         Self { settings, open }
     }
+    /// After a restart: the count of `opening` is on disk, and what Shopify made of it is not settled.
+    #[must_use]
+    pub fn resumed(settings: ShiftSettings, opening: OpeningId) -> Self {
+        drop(opening);
+        Self { settings, open: true }
+    }
     /// The only way in.
     pub fn handle(&mut self, now: Instant, wall: Timestamp, input: Input) -> Vec<Output> {
         drop((now, wall, input, &self.settings));

@@ -1,6 +1,7 @@
 //! What goes into the operator's machine and what comes out of it. Values only.
 use std::time::Instant;
 
+use serde::Serialize;
 use thiserror::Error;
 
 use super::event::{Event, OpeningId};
@@ -21,11 +22,8 @@ pub struct ShiftSettings {
     pub reason_code_id: Option<String>,
     /// The shop's currency.
     pub currency: Currency,
-    /// Face values for a count by denomination, largest first. When empty, one total is asked for.
-    pub denominations: Vec<Amount>,
-    /// The smallest cash step. A total that is no multiple of it asks for one more Enter; 1 never asks.
-    pub cash_step_minor: i64,
-    /// How the float is counted. Of `entry_exponent` no more than the currency's own exponent is used.
+    /// How the float is counted. Of `entry_exponent` no more than the currency's own exponent is used. By denomination
+    /// only where the currency's coins and notes are known; otherwise one total is asked for.
     pub count: Count,
     /// What of the amount the display shows.
     pub echo: Echo,
@@ -51,7 +49,7 @@ pub enum Input {
     Badge(String),
     /// Keys were lost; a number being typed is void.
     KeysLost,
-    /// The keypad's link broke (or is absent at start).
+    /// No keypad is left (or none is there at start). While another one is there, feed `KeysLost` instead.
     KeypadGone,
     /// The keypad is there again.
     KeypadBack,
@@ -179,7 +177,7 @@ pub enum Reply {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The shift is open.
-    #[error("the shift is already open: close the session in Shopify first")]
+    #[error("the shift is already open, or its count waits to be sent: close the session in Shopify first")]
     ShiftIsOpen,
     /// Another opening runs.
     #[error("opening {0} is under way at this till: count or cancel it first")]
@@ -215,6 +213,9 @@ pub enum Refusal {
         /// Which.
         denomination: String,
     },
+    /// A count by denomination without any.
+    #[error("no denomination is given: send the pieces of each, 0 pieces included, or one total")]
+    NothingCounted,
     /// Another currency than the shop's.
     #[error("the count is in {given}, and the shop counts in {expected}: send it in {expected}")]
     WrongCurrency {
@@ -234,8 +235,29 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// A word that stays the same for ever, for programs. The text may change.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ShiftIsOpen => "shift_is_open",
+            Self::Busy(_) => "busy",
+            Self::NoSuchOpening => "no_such_opening",
+            Self::NotInThisState { .. } => "not_in_this_state",
+            Self::UnknownStaff { .. } => "unknown_staff",
+            Self::DenominationUnknown { .. } => "denomination_unknown",
+            Self::DenominationTwice { .. } => "denomination_twice",
+            Self::NothingCounted => "nothing_counted",
+            Self::WrongCurrency { .. } => "wrong_currency",
+            Self::Absurd => "absurd_total",
+            Self::NotSaved { .. } => "not_saved",
+        }
+    }
+}
+
 /// Where the machine stands, for a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The shift is closed and nothing runs.
     Idle,
@@ -243,12 +265,10 @@ pub enum Phase {
     Staff,
     /// The float is being counted.
     Count,
-    /// Asks whether the count is right.
+    /// Asks whether the count is right, or whether to try again when the disk did not take it.
     Confirm,
     /// The confirmed count is on its way to the disk.
     Saving,
-    /// The disk did not take the count; it can be confirmed again.
-    NotSaved,
     /// The count is on disk, and Shopify's answer is outstanding.
     Saved,
     /// The shift is open.
@@ -256,16 +276,15 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// As the status spells it.
+    /// As the status spells it; what serde writes.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Idle => "idle",
             Self::Staff => "staff",
             Self::Count => "count",
             Self::Confirm => "confirm",
             Self::Saving => "saving",
-            Self::NotSaved => "not_saved",
             Self::Saved => "saved",
             Self::Open => "open",
         }
