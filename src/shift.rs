@@ -10,7 +10,6 @@
 //! ## Why an overdue moment is handled before the input that came late
 //! A `Tick` may be late. A key that comes after the limit must not revive what the limit ended, whichever came first.
 mod api;
-mod cash;
 mod entry;
 pub mod event;
 mod keys;
@@ -326,7 +325,12 @@ impl Shift {
                     Some(Followed { id: run.id, overdue_at: now.checked_add(OVERDUE_AFTER), said: Said::Sending });
                 self.say(now, Prompt::Saved, RESULT_FOR);
             }
-            other => self.stage = other,
+            other @ (Stage::Closed
+            | Stage::Staff { .. }
+            | Stage::Count { .. }
+            | Stage::Confirm { .. }
+            | Stage::Saving { .. }
+            | Stage::Open) => self.stage = other,
         }
     }
 
@@ -339,7 +343,12 @@ impl Shift {
                     out.push(Output::Reply { op, result: Err(Refusal::NotSaved { why }) });
                 }
             }
-            other => self.stage = other,
+            other @ (Stage::Closed
+            | Stage::Staff { .. }
+            | Stage::Count { .. }
+            | Stage::Confirm { .. }
+            | Stage::Saving { .. }
+            | Stage::Open) => self.stage = other,
         }
     }
 

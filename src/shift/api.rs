@@ -7,7 +7,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::{
-    Output, Prompt, Refusal, Reply, Run, Shift, Stage, cash,
+    Output, Prompt, Refusal, Reply, Run, Shift, Stage,
     entry::{Draft, MAX_MINOR, sum},
     event::OpeningId,
 };
@@ -101,7 +101,7 @@ impl Shift {
         }
         for line in &lines {
             self.right_currency(line.denomination)?;
-            if !cash::has_denomination(self.settings.currency, line.denomination) {
+            if !self.settings.currency.has_denomination(line.denomination) {
                 let denomination = line.denomination.to_string();
                 return Err(Refusal::DenominationUnknown { denomination, currency: self.settings.currency.code() });
             }
@@ -111,7 +111,7 @@ impl Shift {
         if let Some([line, _]) = twice {
             return Err(Refusal::DenominationTwice { denomination: line.denomination.to_string() });
         }
-        let total = sum(&lines, self.settings.currency).ok_or(Refusal::Absurd)?;
+        let total = sum(&lines).ok_or(Refusal::Absurd)?;
         lines.retain(|line| line.pieces > 0);
         Ok(Draft { total, lines, odd: false })
     }

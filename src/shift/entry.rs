@@ -87,8 +87,8 @@ impl Entry {
     /// Empty, as the settings want it counted.
     pub fn new(settings: &ShiftSettings) -> Self {
         let exponent = settings.currency.exponent();
-        let check = Check { step: super::cash::step(settings.currency), currency: settings.currency };
-        let faces = super::cash::denominations(settings.currency);
+        let check = Check { step: settings.currency.cash_step_minor(), currency: settings.currency };
+        let faces = settings.currency.denominations();
         match settings.count.entry {
             EntryMode::Denominations if !faces.is_empty() => {
                 Self::Pieces(PiecesEntry { faces, counted: Vec::new(), typed: Digits::default(), void: false, check })
@@ -155,7 +155,7 @@ impl TotalEntry {
             Key::Digit(_) | Key::DoubleZero | Key::TripleZero => {
                 let before = self.typed.clone();
                 let taken = digits_of(key).is_some_and(|digits| self.typed.push(digits, MAX_TOTAL_DIGITS));
-                if taken && self.minor() <= MAX_MINOR {
+                if taken && self.amount().is_some() {
                     return Heard::Taken;
                 }
                 self.typed = before;
@@ -171,28 +171,27 @@ impl TotalEntry {
                 self.typed.0.clear();
                 Heard::Taken
             }
-            Key::Enter if self.typed.0.is_empty() => Heard::Note(Prompt::NothingKeyed),
-            Key::Enter => Heard::Done(self.draft()),
+            Key::Enter => match self.amount() {
+                Some(total) => Heard::Done(self.draft(total)),
+                None => Heard::Note(Prompt::NothingKeyed),
+            },
         }
     }
-    /// In minor units of the currency: the digits imply `decimals`, the rest is zeros.
-    fn minor(&self) -> i64 {
-        let missing = self.check.currency.exponent().saturating_sub(self.decimals);
-        self.typed.number().saturating_mul(10_i64.saturating_pow(missing))
+    /// `None` while nothing is keyed.
+    fn amount(&self) -> Option<Amount> {
+        Amount::from_keyed(&self.typed.0, self.decimals, self.check.currency).ok()
     }
-    fn draft(&self) -> Draft {
-        let minor = self.minor();
+    fn draft(&self, total: Amount) -> Draft {
         // 150 keyed for 150.00 is 1.50: below ten units no float is likely. Fact sheet, 4.4 and 4.5.
         let decimals = usize::try_from(self.decimals).unwrap_or(0);
         let short = decimals >= 2 && self.typed.0.len() <= decimals + 1;
-        let total = Amount::from_minor(minor, self.check.currency);
-        Draft { total, lines: Vec::new(), odd: short || self.check.odd(minor) }
+        Draft { total, lines: Vec::new(), odd: short || self.check.odd(total.minor()) }
     }
     fn prompt(&self, echo: Echo) -> Prompt {
-        match echo {
-            _ if self.typed.0.is_empty() => Prompt::Total,
-            Echo::Digits => Prompt::TotalTyping { amount: Amount::from_minor(self.minor(), self.check.currency) },
-            Echo::Masked => Prompt::TotalMasked { digits: self.typed.0.len() },
+        match (self.amount(), echo) {
+            (None, Echo::Digits | Echo::Masked) => Prompt::Total,
+            (Some(amount), Echo::Digits) => Prompt::TotalTyping { amount },
+            (Some(_), Echo::Masked) => Prompt::TotalMasked { digits: self.typed.0.len() },
         }
     }
 }
@@ -267,7 +266,7 @@ impl PiecesEntry {
         if lines.len() < self.faces.len() {
             lines.push(CountLine { denomination: self.face(), pieces: self.pieces() });
         }
-        let total = sum(&lines, self.check.currency)?;
+        let total = sum(&lines)?;
         Some((lines, total))
     }
     fn prompt(&self, echo: Echo) -> Prompt {
@@ -280,11 +279,7 @@ impl PiecesEntry {
     }
 }
 
-/// What the lines come to; `None` beyond what a till holds.
-pub(super) fn sum(lines: &[CountLine], currency: Currency) -> Option<Amount> {
-    let add = |so_far: i64, line: &CountLine| {
-        let worth = line.denomination.minor().checked_mul(i64::from(line.pieces))?;
-        so_far.checked_add(worth).filter(|sum| (0..=MAX_MINOR).contains(sum))
-    };
-    lines.iter().try_fold(0, add).map(|minor| Amount::from_minor(minor, currency))
+/// What the lines come to; `None` beyond what a till holds, or without lines.
+pub(super) fn sum(lines: &[CountLine]) -> Option<Amount> {
+    Amount::from_lines(lines).filter(|total| (0..=MAX_MINOR).contains(&total.minor()))
 }

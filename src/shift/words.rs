@@ -138,6 +138,7 @@ pub enum Progress {
 }
 
 /// What is to be done, in this order.
+#[expect(clippy::large_enum_variant, reason = "a handful a day, handed on at once: a box would only be unpacked")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Show this. Always the first output, and only when the frame changed.
