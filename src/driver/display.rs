@@ -1,0 +1,1 @@
+//! Pole displays.

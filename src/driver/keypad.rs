@@ -1,0 +1,1 @@
+//! Keypads and scanners.
