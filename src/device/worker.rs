@@ -1,1 +1,4 @@
-//! One task per device.
+//! One task per device: opens the port, joins transport and driver, opens again. Decides nothing itself.
+pub mod display;
+pub mod keypad;
+pub mod printer;

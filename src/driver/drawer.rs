@@ -1,0 +1,1 @@
+//! The drawer behind the printer.
