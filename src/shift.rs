@@ -430,8 +430,8 @@ impl Shift {
             self.note = None;
         }
         if self.is_asking() && past(self.give_up_at) {
-            let seconds = self.settings.count.idle_timeout.as_secs();
-            self.give_up(now, format!("no key for {seconds} s"), Prompt::GivenUp, out);
+            let why = format!("no key for {:?}", self.settings.count.idle_timeout);
+            self.give_up(now, why, Prompt::GivenUp, out);
         }
         if let Some(followed) = &mut self.follows {
             if followed.overdue_at.is_none() {
