@@ -214,13 +214,11 @@ impl Watch {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
     #[test]
     fn whatever_happens_the_rules_hold(
         settings in any_settings(),
         open in any::<bool>(),
-        happenings in prop::collection::vec(happening(), 0..120),
+        happenings in prop::collection::vec(happening(), 0..80),
     ) {
         let (masked, code) = (settings.echo == Echo::Masked, settings.currency);
         let till = Till::of(Shift::new(settings, open));
@@ -238,7 +236,7 @@ proptest! {
     }
 
     #[test]
-    fn a_tick_between_any_two_inputs_changes_nothing(happenings in prop::collection::vec(happening(), 0..60)) {
+    fn a_tick_between_any_two_inputs_changes_nothing(happenings in prop::collection::vec(happening(), 0..40)) {
         let run = |ticks: bool| {
             let till = Till::new();
             let mut watch =
@@ -257,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn the_machine_asks_to_be_woken_while_it_waits_for_a_person(happenings in prop::collection::vec(happening(), 0..60)) {
+    fn the_machine_asks_to_be_woken_while_it_waits_for_a_person(happenings in prop::collection::vec(happening(), 0..40)) {
         let till = Till::new();
         let mut watch = Watch { till, masked: false, code: currency("USD"), ops: vec![], handed_out: vec![], secret: None };
         for happening in happenings {
