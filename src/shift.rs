@@ -161,7 +161,7 @@ impl Shift {
     pub fn handle(&mut self, now: Instant, wall: Timestamp, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
         if matches!(input, Input::Tick) {
-            // The lead's timer is used up, even if it was early.
+            // The timer that was asked for is used up, even if it was early.
             self.wake = None;
         }
         self.expire(now, &mut out);

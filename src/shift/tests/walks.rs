@@ -423,3 +423,12 @@ fn a_count_that_someone_else_made_needless_is_given_up() {
         assert_eq!(till.seconds_pass(6), WELCOME);
     }
 }
+
+#[test]
+fn an_early_tick_is_told_the_same_moment_again() {
+    let (mut till, _) = Till::counting();
+    let at = till.wake.unwrap();
+    till.now += Duration::from_secs(1);
+    assert_eq!(till.when(Input::Tick), [Output::WakeAt(at)]);
+    assert_eq!(till.when(Input::KeypadBack), [], "and nobody is told twice");
+}
