@@ -161,7 +161,7 @@ impl Shift {
     pub fn handle(&mut self, now: Instant, wall: Timestamp, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
         if matches!(input, Input::Tick) {
-            // The lead's timer is used up, even if it was early.
+            // The timer that was asked for is used up, even if it was early.
             self.wake = None;
         }
         self.expire(now, &mut out);
@@ -430,8 +430,8 @@ impl Shift {
             self.note = None;
         }
         if self.is_asking() && past(self.give_up_at) {
-            let seconds = self.settings.count.idle_timeout.as_secs();
-            self.give_up(now, format!("no key for {seconds} s"), Prompt::GivenUp, out);
+            let why = format!("no key for {:?}", self.settings.count.idle_timeout);
+            self.give_up(now, why, Prompt::GivenUp, out);
         }
         if let Some(followed) = &mut self.follows {
             if followed.overdue_at.is_none() {

@@ -70,21 +70,17 @@ pub fn load_text(name: &str, text: &str, base: &Path) -> Result<Settings, Proble
 fn settings(mut root: Section<'_>) -> Option<Settings> {
     let mut used = Used::default();
     let shop = needed(&mut root, "shop", "[shop]", |section| shop(section, &mut used));
-    let rig = shop.as_ref().is_some_and(|shop| shop.endpoint.starts_with("http://"));
+    // Nothing is known of a shop with mistakes; they come first.
+    let rig = shop.as_ref().is_none_or(|shop| shop.endpoint != format!("https://{}", shop.domain));
     let journal = needed(&mut root, "journal", "[journal]", |section| journal(section, &mut used));
     let api = root.section("api", "[api]");
     let api = api_settings(api, journal.as_deref(), &mut used);
-    let staff = root.sections("staff", "[[staff]]", true);
-    if staff.is_empty() && !root.has("staff") {
-        root.notes.add(&root.at, "nobody may count: [[staff]] is missing", "add [[staff]] with name, number and id");
-    }
+    let remedy = "add [[staff]] with name, number and id";
+    let staff = several(&mut root, "staff", "[[staff]]", "nobody may count", remedy);
     let staff: Vec<Staff> = staff.into_iter().filter_map(|section| one_of_staff(section, &mut used)).collect();
     let folder = root.section("devices", "[devices]").and_then(devices);
-    let sections = root.sections("till", "[[till]]", true);
-    if sections.is_empty() && !root.has("till") {
-        let remedy = "add [[till]] with name and point_of_sale_device_id, and its devices below it";
-        root.notes.add(&root.at, "there is no till: [[till]] is missing", remedy);
-    }
+    let remedy = "add [[till]] with name and point_of_sale_device_id, and its devices below it";
+    let sections = several(&mut root, "till", "[[till]]", "there is no till", remedy);
     let currency = shop.as_ref().map(|shop| shop.currency);
     let mut shared = tills::Shared { used, folder, currency };
     let tills = sections.into_iter().filter_map(|section| tills::till(section, &mut shared)).collect();
@@ -108,10 +104,20 @@ fn needed<'a, T>(
     root.section(key, name).and_then(read)
 }
 
+/// At least one table of a name.
+fn several<'a>(root: &mut Section<'a>, key: &'static str, name: &str, without: &str, remedy: &str) -> Vec<Section<'a>> {
+    let before = root.notes.count();
+    let sections = root.sections(key, name, true);
+    if sections.is_empty() && root.notes.count() == before {
+        root.notes.add(&root.place(key), format!("{without}: {name} is missing"), remedy);
+    }
+    sections
+}
+
 fn shop(mut section: Section<'_>, used: &mut Used) -> Option<Shop> {
     let rig = section.has("endpoint");
     let domain = values::domain(&mut section, rig);
-    let name = section.text("name", "Corner Shop").map(|name| name.value);
+    let name = values::label(&mut section, "name", "Corner Shop", false);
     let api_version = values::api_version(&mut section);
     let endpoint =
         if rig { values::endpoint(&mut section) } else { domain.as_ref().map(|domain| format!("https://{domain}")) };
@@ -154,6 +160,7 @@ fn token(section: &mut Section<'_>, used: &mut Used) -> Option<TokenSource> {
 }
 
 fn client(mut section: Section<'_>, used: &mut Used) -> Option<TokenSource> {
+    const SAMPLE: &str = "/etc/drawerbridge/client-secret";
     let client_id = section.required("client_id", "0123456789abcdef0123456789abcdef");
     let client_id = client_id.filter(|id| {
         let fine = id.value.len() <= 128 && id.value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
@@ -162,7 +169,6 @@ fn client(mut section: Section<'_>, used: &mut Used) -> Option<TokenSource> {
         }
         fine
     });
-    const SAMPLE: &str = "/etc/drawerbridge/client-secret";
     let file = if section.has("client_secret_file") {
         secret_file(&mut section, "client_secret_file", SAMPLE, used)
     } else {
@@ -184,11 +190,7 @@ fn secret_file(section: &mut Section<'_>, key: &'static str, sample: &str, used:
 
 fn journal(mut section: Section<'_>, used: &mut Used) -> Option<PathBuf> {
     let sample = "/var/lib/drawerbridge/journal.db";
-    let path = if section.has("path") {
-        values::path(&mut section, "path", sample)
-    } else {
-        section.required("path", sample).map(|text| text.map(PathBuf::from))
-    };
+    let path = values::needed_path(&mut section, "path", sample);
     if let Some(path) = &path {
         used.path(section.notes, "the file", path, "give the journal a file of its own");
         if path.value.is_dir() {
@@ -241,7 +243,7 @@ fn api_token(section: &Section<'_>, path: &At<PathBuf>) {
 }
 
 fn one_of_staff(mut section: Section<'_>, used: &mut Used) -> Option<Staff> {
-    let name = section.required("name", "Robin");
+    let name = values::label(&mut section, "name", "Robin", true);
     let number = values::staff_number(&mut section);
     let id = values::gid(&mut section, "id", "StaffMember", true);
     if let Some(number) = &number {
@@ -253,7 +255,7 @@ fn one_of_staff(mut section: Section<'_>, used: &mut Used) -> Option<Staff> {
         used.once(section.notes, "the staff member", id.value.clone(), id, remedy);
     }
     section.finish();
-    Some(Staff { name: name?.value.trim().to_owned(), number: number?.value, id: id?.value })
+    Some(Staff { name: name?, number: number?.value, id: id?.value })
 }
 
 /// `[devices] profiles = "/etc/drawerbridge/devices"`.

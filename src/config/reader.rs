@@ -41,7 +41,10 @@ pub(crate) struct Section<'a> {
 /// Reads a document's root table; syntax errors are noted, and `None` says that there were some.
 pub(crate) fn parse<'a>(text: &'a str, notes: &Notes<'_>) -> Option<Spanned<DeTable<'a>>> {
     let (root, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
+    // After another mistake, a key often only seems to be there twice.
+    let doubled = |error: &toml::de::Error| error.message().contains("duplicate key");
+    let only_doubled = errors.iter().all(doubled);
+    for error in errors.iter().filter(|error| only_doubled || !doubled(error)) {
         let at = error.span().unwrap_or(0..0);
         let what = error.message().lines().collect::<Vec<_>>().join(", ");
         notes.add(&at, format!("this is not TOML: {what}"), syntax_remedy(&what));
@@ -260,7 +263,11 @@ impl<'a> Section<'a> {
     }
     fn below(&self, key: &str, name: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Section<'a>> {
         let Some(table) = value.get_ref().as_table() else {
-            self.wrong_type(key, "a table", value, format!("write a line {name} and its keys below it"));
+            let remedy = match name.strip_prefix('`') {
+                Some(_) => format!("write {key} = {{ … }}, with its keys between the brackets"),
+                None => format!("write a line {name} and its keys below it"),
+            };
+            self.wrong_type(key, "a table", value, remedy);
             return None;
         };
         Some(Section { table, at: value.span(), name: name.to_owned(), asked: Vec::new(), notes: self.notes })

@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     Count, Display, Drawer, Echo, EntryMode, Flow, Keypad, Pin, Port, Printer, Sense, Till,
-    reader::{At, Section},
+    reader::{At, Section, suggest},
     used::Used,
     values,
 };
@@ -246,16 +246,14 @@ fn model<T>(
     match profile::find(&name.value, folder) {
         Ok(Profile { kind: found, .. }) if wanted(&found).is_some() => wanted(&found),
         Ok(other) => {
-            let what = format!("the profile {:?} is of {}, and {kind} is wanted", name.value, other.kind_in_words());
+            let what = format!("the profile {:?} is that of {}, and {kind} is wanted", name.value, other.kind_in_words());
             section.notes.add(&name.at, what, format!("known here: {}", fitting().join(", ")));
             None
         }
         Err(error @ FindError::Unknown { .. }) => {
-            let remedy = match &error {
-                FindError::Unknown { remedy, .. } => remedy.clone(),
-                FindError::Broken(_) => String::new(),
-            };
-            section.notes.add(&name.at, error.to_string(), remedy);
+            let fitting = fitting();
+            let fitting: Vec<&str> = fitting.iter().map(String::as_str).collect();
+            section.notes.add(&name.at, error.to_string(), suggest(&name.value, &fitting));
             None
         }
         Err(FindError::Broken(problems)) => {
@@ -321,11 +319,7 @@ fn serial(section: &mut Section<'_>, shared: &mut Shared, default_baud: u32) -> 
         return None;
     }
     let mut serial = section.section("serial", "`serial`")?;
-    let path = if serial.has("path") {
-        values::path(&mut serial, "path", "/dev/ttyUSB0")
-    } else {
-        serial.required("path", "/dev/ttyUSB0").map(|text| text.map(PathBuf::from))
-    };
+    let path = values::needed_path(&mut serial, "path", "/dev/ttyUSB0");
     if let Some(path) = &path {
         shared.used.path(serial.notes, "the device", path, REMEDY_USED);
     }

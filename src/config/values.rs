@@ -14,6 +14,8 @@ use crate::money::Currency;
 const API_VERSION: &str = "2026-04";
 /// Names of tills go into web addresses and log lines.
 const TILL_NAME_MAX: usize = 32;
+/// Two lines of the narrowest slip.
+const LABEL_MAX: usize = 64;
 /// As long as the longest badge that a scanner sends.
 const STAFF_NUMBER_MAX: usize = 32;
 
@@ -91,7 +93,7 @@ fn nearest_currency(text: &str) -> Option<String> {
             letters()
                 .map(move |c| upper.chars().enumerate().map(|(i, old)| if i == n { c } else { old }).collect::<String>())
         });
-        codes.find(|code| Currency::from_code(code).is_some())
+        codes.find(|code| !code.starts_with('X') && Currency::from_code(code).is_some())
     })
 }
 
@@ -291,13 +293,34 @@ pub(crate) fn baud(section: &mut Section<'_>, required: bool) -> Option<u32> {
         return None;
     }
     let at = section.place("baud");
-    let baud = section.needed_number("baud", 1, 10_000_000)?;
+    let baud = section.needed_number("baud", 1_200, 230_400)?;
     if BAUDS.contains(&baud) {
         return Some(baud);
     }
     let what = format!("`baud` is {baud}, which serial ports cannot be relied on to have");
     section.notes.add(&at, what, format!("write one of {}", BAUDS.map(|baud| baud.to_string()).join(", ")));
     None
+}
+
+/// A name that people read on slips and displays.
+pub(crate) fn label(section: &mut Section<'_>, key: &'static str, sample: &str, required: bool) -> Option<String> {
+    let text = if required { section.required(key, sample)? } else { section.text(key, sample)? };
+    let letters = text.value.trim().chars().count();
+    if letters > LABEL_MAX {
+        let what = format!("`{key}` has {letters} characters, and a slip has no room for more than {LABEL_MAX}");
+        section.notes.add(&text.at, what, "shorten it");
+        return None;
+    }
+    Some(text.value.trim().to_owned())
+}
+
+/// A path that must be there.
+pub(crate) fn needed_path(section: &mut Section<'_>, key: &'static str, sample: &str) -> Option<At<PathBuf>> {
+    if section.has(key) {
+        path(section, key, sample)
+    } else {
+        section.required(key, sample).map(|text| text.map(PathBuf::from))
+    }
 }
 
 /// A path; a relative one starts from the folder of the settings file.
