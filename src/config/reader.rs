@@ -299,7 +299,7 @@ impl<'a> Section<'a> {
     pub(crate) fn finish(self) {
         for (key, _) in self.table {
             let name = key.get_ref().as_ref();
-            if !self.asked.contains(&name) {
+            if !self.asked.contains(&name) && !self.notes.full() {
                 let remedy = match nearest(name, &self.asked) {
                     Some(known) => format!("did you mean \"{known}\"?"),
                     None => format!("known here: {}", self.asked.join(", ")),

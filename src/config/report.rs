@@ -70,15 +70,39 @@ impl fmt::Display for Problems {
 
 impl Error for Problems {}
 
-/// As many mistakes as a person mends before the next try; a file of noise has no end of them.
-const PROBLEMS_MAX: usize = 50;
+/// As many mistakes as a person mends before the next try.
+const SHOWN_MAX: usize = 50;
+/// A file of noise has no end of mistakes: past this many, no more are looked for.
+const NOTED_MAX: usize = 1000;
 
 /// Collects mistakes while a file is read on, so that one run names them all.
 pub(crate) struct Notes<'a> {
     file: &'a str,
     text: &'a str,
     base: &'a Path,
-    found: RefCell<Vec<(usize, Problem)>>,
+    found: RefCell<Vec<Note>>,
+}
+
+/// A mistake by its offset; line and column are found when it is shown.
+enum Note {
+    Here {
+        offset: usize,
+        what: String,
+        remedy: String,
+    },
+    /// In another file, which this one names at the offset.
+    Elsewhere {
+        offset: usize,
+        problem: Problem,
+    },
+}
+
+impl Note {
+    fn offset(&self) -> usize {
+        match self {
+            Self::Here { offset, .. } | Self::Elsewhere { offset, .. } => *offset,
+        }
+    }
 }
 
 impl<'a> Notes<'a> {
@@ -89,19 +113,29 @@ impl<'a> Notes<'a> {
     pub(crate) fn base(&self) -> &Path {
         self.base
     }
+    fn push(&self, note: Note) {
+        let mut found = self.found.borrow_mut();
+        if found.len() < NOTED_MAX {
+            found.push(note);
+        }
+    }
     /// Notes one mistake at a byte range of the text.
     pub(crate) fn add(&self, at: &Range<usize>, what: impl Into<String>, remedy: impl Into<String>) {
-        let (line, column) = position(self.text, at.start);
-        let problem = Problem { file: self.file.to_owned(), line, column, what: what.into(), remedy: remedy.into() };
-        self.found.borrow_mut().push((at.start, problem));
+        self.push(Note::Here { offset: at.start, what: what.into(), remedy: remedy.into() });
+    }
+    /// Notes the mistakes of another file that this one names at `at`.
+    pub(crate) fn adopt(&self, at: &Range<usize>, problems: &Problems) {
+        for problem in problems {
+            self.push(Note::Elsewhere { offset: at.start, problem: problem.clone() });
+        }
     }
     /// How many were noted so far.
     pub(crate) fn count(&self) -> usize {
         self.found.borrow().len()
     }
-    /// Notes the mistakes of another file that this one names at `at`.
-    pub(crate) fn adopt(&self, at: &Range<usize>, problems: &Problems) {
-        self.found.borrow_mut().extend(problems.iter().map(|problem| (at.start, problem.clone())));
+    /// Whether no more are looked for.
+    pub(crate) fn full(&self) -> bool {
+        self.count() >= NOTED_MAX
     }
     /// The line of a byte range, for "first used in line 12".
     pub(crate) fn line(&self, at: &Range<usize>) -> usize {
@@ -109,17 +143,25 @@ impl<'a> Notes<'a> {
     }
     /// `Ok` when nothing was noted and there is a value; the mistakes otherwise.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Problems> {
-        let mut found = self.found.into_inner();
+        let Self { file, text, found, .. } = self;
+        let mut found = found.into_inner();
         match value {
             Some(value) if found.is_empty() => Ok(value),
             None if found.is_empty() => Err(Problems::of_file(
-                self.file,
+                file,
                 "the file is incomplete".to_owned(),
                 "compare it with `drawerbridge config example`".to_owned(),
             )),
             Some(_) | None => {
-                found.sort_by_key(|(at, _)| *at);
-                Err(Problems(found.into_iter().map(|(_, problem)| problem).take(PROBLEMS_MAX).collect()))
+                found.sort_by_key(Note::offset);
+                let shown = found.into_iter().take(SHOWN_MAX).map(|note| match note {
+                    Note::Elsewhere { problem, .. } => problem,
+                    Note::Here { offset, what, remedy } => {
+                        let (line, column) = position(text, offset);
+                        Problem { file: file.to_owned(), line, column, what, remedy }
+                    }
+                });
+                Err(Problems(shown.collect()))
             }
         }
     }

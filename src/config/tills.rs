@@ -108,7 +108,7 @@ fn drawer(mut section: Section<'_>, printer: bool) -> Option<DrawerAndPulse> {
         let remedy = "connect it to the printer's drawer port and write kick = \"printer\"";
         section.not_yet(key, "a drawer with a port of its own is not in this version", remedy);
     }
-    let pin = section.has("connector_pin").then(|| pin(&mut section)).unwrap_or(Some(Pin::Two));
+    let pin = if section.has("connector_pin") { pin(&mut section) } else { Some(Pin::Two) };
     section.known("connector_pin");
     let senses = [("low", Sense::LowIsOpen), ("high", Sense::HighIsOpen), ("no_sensor", Sense::NoSensor)];
     let sense = section.has("open_when").then(|| section.choice("open_when", &senses).map(|sense| sense.value));
@@ -273,10 +273,17 @@ fn port(section: &mut Section<'_>, shared: &mut Shared, allowed: &[&'static str]
     ];
     let before = section.notes.count();
     for key in ["usb", "hid"] {
-        section.not_yet(key, "devices on USB without a serial port are not in this version", "use `serial` or `tcp`");
+        section.not_yet(key, "devices on USB without a serial port are not in this version", "use serial or tcp");
     }
-    if !allowed.contains(&"evdev") && section.has("evdev") {
-        section.not_yet("evdev", "only keypads and scanners are input devices", "use `serial` or `tcp`");
+    for (key, what) in [
+        ("evdev", "only keypads and scanners are input devices"),
+        ("tcp", "keypads and scanners are not read over the network"),
+        ("via", "only a display hangs on the printer's line"),
+    ] {
+        if !allowed.contains(&key) {
+            let others: Vec<String> = allowed.iter().map(|key| format!("`{key}`")).collect();
+            section.not_yet(key, what, &format!("use {}", others.join(" or ")));
+        }
     }
     let named: Vec<&'static str> = allowed.iter().copied().filter(|key| section.has(key)).collect();
     let port = match named.as_slice() {
@@ -338,7 +345,7 @@ fn defaults(currency: Option<Currency>) -> Count {
         entry: EntryMode::Total,
         blind: true,
         max_age: Duration::from_secs(4 * 3600),
-        entry_exponent: currency.map_or(2, Currency::exponent),
+        entry_exponent: currency.map_or(2, Currency::default_entry_exponent),
         second_slip: true,
         idle_timeout: Duration::from_secs(120),
     }

@@ -1,22 +1,23 @@
 //! What a settings file uses, so that nothing is used twice: ports, files, names, ids.
-use std::{collections::BTreeMap, net::IpAddr, path::Path};
+use std::{collections::BTreeMap, net::IpAddr, ops::Range, path::Path};
 
 use super::{reader::At, report::Notes};
 
-/// Everything used so far, with the line where it was first.
+/// Everything used so far, with the place where it was first.
 #[derive(Default)]
-pub(crate) struct Used(BTreeMap<(&'static str, String), usize>);
+pub(crate) struct Used(BTreeMap<(&'static str, String), Range<usize>>);
 
 impl Used {
     /// Notes a second use. `kind` keeps names apart from ids; `shown` is what the person wrote.
     pub(crate) fn once(&mut self, notes: &Notes<'_>, kind: &'static str, key: String, shown: &At<String>, remedy: &str) {
-        let line = notes.line(&shown.at);
         match self.0.get(&(kind, key.clone())) {
-            Some(first) => {
-                notes.add(&shown.at, format!("{kind} {:?} is used twice: first in line {first}", shown.value), remedy);
+            Some(first) if !notes.full() => {
+                let line = notes.line(first);
+                notes.add(&shown.at, format!("{kind} {:?} is used twice: first in line {line}", shown.value), remedy);
             }
+            Some(_) => {}
             None => {
-                self.0.insert((kind, key), line);
+                self.0.insert((kind, key), shown.at.clone());
             }
         }
     }
