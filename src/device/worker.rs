@@ -2,3 +2,5 @@
 pub mod display;
 pub mod keypad;
 pub mod printer;
+
+pub use printer::{PrinterHandle, spawn_printer};

@@ -1,1 +1,4 @@
 //! ESC/POS receipt printers.
+pub mod command;
+pub mod requests;
+pub mod status;
