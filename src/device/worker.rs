@@ -3,3 +3,5 @@ pub mod display;
 pub mod keypad;
 mod link;
 pub mod printer;
+
+pub use printer::{PrinterHandle, spawn_printer};
