@@ -58,9 +58,8 @@ impl InputDevice {
             doing,
             cause: cause.to_string(),
         };
-        let open = |access| {
-            rustix::fs::open(path, access | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
-        };
+        let open =
+            |access| rustix::fs::open(path, access | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
         // Writing is not needed: a rule that lets us only read is enough.
         let fd = open(OFlags::RDONLY).map_err(|cause| match cause {
             Errno::NOENT | Errno::NODEV | Errno::NXIO | Errno::NOTDIR => LinkError::Absent { port: port.clone() },
