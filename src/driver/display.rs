@@ -32,8 +32,15 @@ pub struct Screen {
 enum Line {
     Closed,
     /// Open, and nothing was sent yet.
-    Fresh { bytes_per_second: Option<u64> },
-    Drawn { bytes_per_second: Option<u64>, shown: Frame, free_at: Instant, redraw_at: Instant },
+    Fresh {
+        bytes_per_second: Option<u64>,
+    },
+    Drawn {
+        bytes_per_second: Option<u64>,
+        shown: Frame,
+        free_at: Instant,
+        redraw_at: Instant,
+    },
 }
 
 /// What the worker has to do now.
@@ -101,12 +108,8 @@ impl Screen {
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             Duration::from_micros(bytes.saturating_mul(1_000_000) / rate.max(1))
         });
-        self.line = Line::Drawn {
-            bytes_per_second,
-            shown: self.wanted.clone(),
-            free_at: now + wire,
-            redraw_at: now + REDRAW_EVERY,
-        };
+        self.line =
+            Line::Drawn { bytes_per_second, shown: self.wanted.clone(), free_at: now + wire, redraw_at: now + REDRAW_EVERY };
     }
 
     /// When the last byte has left the wire, if something was sent.

@@ -85,7 +85,11 @@ enum State {
     /// Characters that came closer together than `burst_gap`. Never empty.
     Run(Vec<(Instant, char)>),
     /// Something that is thrown away until it is over.
-    Dropping { what: Dropped, last: Instant, lost: bool },
+    Dropping {
+        what: Dropped,
+        last: Instant,
+        lost: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,11 +11,17 @@ use crate::device::profile::DisplayProfile;
 pub fn init(profile: &DisplayProfile) -> Vec<u8> {
     vec![
         0x0c, // CLR: leave string mode
-        0x1b, 0x40, // ESC @
-        0x1b, 0x11, // ESC DC1: overwrite, never scroll
-        0x1b, 0x5f, 0x00, // ESC _ 0: cursor off
-        0x1b, 0x2a, profile.brightness.clamp(1, 4), // ESC * n, n = 1..4
-        0x0c, // CLR
+        0x1b,
+        0x40, // ESC @
+        0x1b,
+        0x11, // ESC DC1: overwrite, never scroll
+        0x1b,
+        0x5f,
+        0x00, // ESC _ 0: cursor off
+        0x1b,
+        0x2a,
+        profile.brightness.clamp(1, 4), // ESC * n, n = 1..4
+        0x0c,                           // CLR
     ]
 }
 

@@ -45,9 +45,7 @@ fn escpos_opens_with_settings_and_a_whole_frame_in_at_most_64_bytes() {
     bench.screen.opened(Some(960));
     let bytes = bench.sent_at(0);
     // ESC @ · US MD1 · US C 0 · ESC t 19 · US X 4 · CLR, then US $ 1 1 and US $ 1 2 (fact sheet 1.14)
-    let golden = format!(
-        "1B 40 1F 01 1F 43 00 1B 74 13 1F 58 04 0C 1F 24 01 01 {COUNT_FLOAT} 1F 24 01 02 {KEY_AMOUNT}"
-    );
+    let golden = format!("1B 40 1F 01 1F 43 00 1B 74 13 1F 58 04 0C 1F 24 01 01 {COUNT_FLOAT} 1F 24 01 02 {KEY_AMOUNT}");
     assert_eq!(hex(&bytes), golden);
     assert!(bytes.len() <= 64, "{} bytes", bytes.len());
 }
@@ -58,8 +56,7 @@ fn cd5220_leaves_string_mode_before_it_is_set_up() {
     bench.screen.show(Frame::new("COUNT FLOAT", "KEY AMOUNT + ENTER"));
     bench.screen.opened(Some(960));
     // CLR · ESC @ · ESC DC1 · ESC _ 0 · ESC * 4 · CLR, then ESC Q A … CR and ESC Q B … CR (fact sheet 1.14)
-    let golden =
-        format!("0C 1B 40 1B 11 1B 5F 00 1B 2A 04 0C 1B 51 41 {COUNT_FLOAT} 0D 1B 51 42 {KEY_AMOUNT} 0D");
+    let golden = format!("0C 1B 40 1B 11 1B 5F 00 1B 2A 04 0C 1B 51 41 {COUNT_FLOAT} 0D 1B 51 42 {KEY_AMOUNT} 0D");
     assert_eq!(hex(&bench.sent_at(0)), golden);
 }
 

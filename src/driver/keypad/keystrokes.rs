@@ -61,9 +61,9 @@ impl Keystrokes {
             return None;
         }
         Some(match code {
-            28 | 96 | 101 => Stroke::Enter, // KEY_ENTER, KEY_KPENTER, KEY_LINEFEED
+            28 | 96 | 101 => Stroke::Enter,        // KEY_ENTER, KEY_KPENTER, KEY_LINEFEED
             1 | 55 | 111 | 0x163 => Stroke::Clear, // KEY_ESC, KEY_KPASTERISK, KEY_DELETE (KP Clear), KEY_CLEAR
-            14 | 74 => Stroke::Backspace, // KEY_BACKSPACE, KEY_KPMINUS
+            14 | 74 => Stroke::Backspace,          // KEY_BACKSPACE, KEY_KPMINUS
             // Linux has no codes for these keys, but hands on the HID usage: page 07, B0 is KP 00, B1 KP 000, BB KP Backspace.
             KEY_UNKNOWN => match scan? {
                 0x0007_00b0 => Stroke::DoubleZero,
@@ -71,12 +71,12 @@ impl Keystrokes {
                 0x0007_00bb => Stroke::Backspace,
                 _ => return None,
             },
-            71..=73 => digit(code, 71, '7'),        // KEY_KP7 to KEY_KP9
-            75..=77 => digit(code, 75, '4'),        // KEY_KP4 to KEY_KP6
-            79..=81 => digit(code, 79, '1'),        // KEY_KP1 to KEY_KP3
-            82 => Stroke::Char('0'),                // KEY_KP0
-            83 => Stroke::Char('.'),                // KEY_KPDOT
-            95 | 121 => Stroke::Char(','),          // KEY_KPJPCOMMA, KEY_KPCOMMA
+            71..=73 => digit(code, 71, '7'),          // KEY_KP7 to KEY_KP9
+            75..=77 => digit(code, 75, '4'),          // KEY_KP4 to KEY_KP6
+            79..=81 => digit(code, 79, '1'),          // KEY_KP1 to KEY_KP3
+            82 => Stroke::Char('0'),                  // KEY_KP0
+            83 => Stroke::Char('.'),                  // KEY_KPDOT
+            95 | 121 => Stroke::Char(','),            // KEY_KPJPCOMMA, KEY_KPCOMMA
             0x200..=0x209 => digit(code, 0x200, '0'), // KEY_NUMERIC_0 to KEY_NUMERIC_9
             _ => Stroke::Char(self.american(code)?),
         })

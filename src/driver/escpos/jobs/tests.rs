@@ -1,0 +1,177 @@
+//! What becomes of a slip.
+use super::*;
+use crate::{clock, config::Timing, device::profile::CodePage};
+
+fn profile() -> PrinterProfile {
+    PrinterProfile {
+        columns: 42,
+        code_page: CodePage::Pc437,
+        pulse_on: 50,
+        pulse_off: 250,
+        pulse_unit: Duration::from_millis(2),
+        asb: true,
+        process_id: true,
+        transmit_status: true,
+        identity_text: true,
+        qr: true,
+        cutter: true,
+        baud: 38_400,
+        pass_through: false,
+    }
+}
+
+fn jobs(profile: &PrinterProfile) -> Jobs {
+    Jobs::new(profile, Timing::default().print_proof, 6)
+}
+
+fn slip() -> Vec<Piece> {
+    vec![b"\x1B@SHIFT START\n".to_vec(), b"TOTAL 200.00\n".to_vec()]
+}
+
+/// Adds a slip and hands out everything until its questions have left.
+fn sent(jobs: &mut Jobs, number: u64, now: Instant) -> Vec<u8> {
+    let mut out = Vec::new();
+    jobs.add(number, slip(), &mut out);
+    assert_eq!(out, []);
+    let mut bytes = Vec::new();
+    while let Some(unit) = jobs.next(false) {
+        bytes.extend(unit);
+        jobs.left(now);
+    }
+    bytes
+}
+
+fn printed(job: u64, by: &'static str) -> DeviceEvent {
+    DeviceEvent::Printed { job, outcome: PrintOutcome::Printed { by } }
+}
+
+fn not_proven(events: &[DeviceEvent]) -> bool {
+    matches!(events, [DeviceEvent::Printed { outcome: PrintOutcome::NotProven { .. }, .. }])
+}
+
+#[test]
+fn automatic_status_is_restored_behind_the_reset_and_the_questions_come_last() {
+    let now = clock::now();
+    let bytes = sent(&mut jobs(&profile()), 1, now);
+    let mut expected = b"\x1B@SHIFT START\n\x1D\x61\x0FTOTAL 200.00\n\x1D\x61\x0F".to_vec();
+    expected.extend_from_slice(b"\x1D(H\x06\x00000007"); // GS ( H, id 0007
+    expected.extend_from_slice(b"\x1Dr\x01"); // GS r 1
+    assert_eq!(bytes, expected);
+}
+
+#[test]
+fn the_id_proves_it_and_the_earlier_short_answer_waits_for_it() {
+    let mut jobs = jobs(&profile());
+    sent(&mut jobs, 1, clock::now());
+    let mut out = Vec::new();
+    jobs.short_answer(None, &mut out);
+    assert_eq!(out, []);
+    jobs.id_answer(b"0006", &mut out);
+    assert_eq!(out, [], "somebody else's id");
+    jobs.id_answer(b"0007", &mut out);
+    assert_eq!(out, [printed(1, "GS ( H")]);
+    assert!(jobs.idle());
+}
+
+#[test]
+fn a_printer_that_never_answers_ids_is_believed_by_its_short_answers() {
+    let now = clock::now();
+    let mut jobs = jobs(&profile());
+    let mut out = Vec::new();
+    sent(&mut jobs, 1, now);
+    jobs.short_answer(None, &mut out);
+    jobs.tick(now + Timing::default().print_proof, &mut out);
+    assert_eq!(out, [printed(1, "GS r")]);
+    // From now on at once.
+    sent(&mut jobs, 2, now);
+    jobs.short_answer(None, &mut out);
+    assert_eq!(out[1..], [printed(2, "GS r")]);
+}
+
+#[test]
+fn an_answer_that_is_owed_to_an_earlier_question_proves_nothing() {
+    let no_ids = PrinterProfile { process_id: false, ..profile() };
+    let mut jobs = jobs(&no_ids);
+    let now = clock::now();
+    let mut out = Vec::new();
+    sent(&mut jobs, 1, now);
+    jobs.short_answer(Some("paper is out"), &mut out);
+    assert_eq!(out, [], "processed is not printed while it stands still");
+    assert_eq!(jobs.next(false), Some(command::TRANSMIT_PAPER.to_vec()));
+    jobs.short_answer(None, &mut out);
+    assert_eq!(out, [printed(1, "GS r")]);
+}
+
+#[test]
+fn no_time_out_runs_while_a_cause_is_reported_and_the_wait_is_said_once() {
+    let mut jobs = jobs(&profile());
+    let now = clock::now();
+    let hour = Duration::from_secs(3600);
+    let mut out = Vec::new();
+    sent(&mut jobs, 1, now);
+    jobs.readiness(now, Ready::No("paper is out"), &mut out);
+    jobs.readiness(now, Ready::No("the cover is open"), &mut out);
+    assert_eq!(out, [DeviceEvent::PrintWaits { job: 1, why: "paper is out".to_owned() }]);
+    jobs.tick(now + hour, &mut out);
+    assert_eq!((out.len(), jobs.wake_at()), (1, None));
+    jobs.readiness(now + hour, Ready::Yes, &mut out);
+    let due = now + hour + Timing::default().print_proof;
+    assert_eq!(jobs.wake_at(), Some(due));
+    jobs.tick(due, &mut out);
+    assert!(not_proven(&out[1..]), "{out:?}");
+}
+
+#[test]
+fn a_slip_of_which_no_byte_left_waits_and_is_whole_later() {
+    let mut jobs = jobs(&profile());
+    let mut out = Vec::new();
+    jobs.add(1, slip(), &mut out);
+    let first = jobs.next(false);
+    jobs.broke("unplugged", &mut out);
+    assert_eq!(out, []);
+    assert_eq!(jobs.next(false), first);
+}
+
+#[test]
+fn a_slip_of_which_a_byte_left_is_never_sent_again() {
+    for units in 1..=3 {
+        let mut jobs = jobs(&profile());
+        let mut out = Vec::new();
+        jobs.add(1, slip(), &mut out);
+        jobs.add(2, slip(), &mut out);
+        for _ in 0..units {
+            jobs.next(false);
+            jobs.partly_left();
+        }
+        jobs.broke("unplugged", &mut out);
+        assert!(not_proven(&out), "{out:?}");
+        assert!(!jobs.begun(), "the next one waits from its beginning");
+    }
+}
+
+#[test]
+fn a_printer_that_cannot_confirm_is_not_waited_for() {
+    let mute = PrinterProfile { asb: false, process_id: false, transmit_status: false, ..profile() };
+    let mut jobs = jobs(&mute);
+    let now = clock::now();
+    assert_eq!(sent(&mut jobs, 1, now), b"\x1B@SHIFT START\nTOTAL 200.00\n");
+    let mut out = Vec::new();
+    jobs.tick(now, &mut out);
+    assert!(not_proven(&out), "{out:?}");
+}
+
+#[test]
+fn the_queue_has_an_end() {
+    let mut jobs = jobs(&profile());
+    let mut out = Vec::new();
+    for number in 0..=32 {
+        jobs.add(number, slip(), &mut out);
+    }
+    assert!(not_proven(&out), "{out:?}");
+}
+
+#[test]
+fn ids_rise_and_start_over_after_9999() {
+    assert_eq!((digits(7), digits(9999)), (*b"0007", *b"9999"));
+    assert_eq!(Jobs::new(&profile(), Duration::ZERO, 9999).id, 1);
+}
