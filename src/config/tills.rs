@@ -272,16 +272,15 @@ fn port(section: &mut Section<'_>, shared: &mut Shared, allowed: &[&'static str]
         ("via", "via = \"printer\""),
     ];
     let before = section.notes.count();
-    for key in ["usb", "hid"] {
-        section.not_yet(key, "devices on USB without a serial port are not in this version", "use serial or tcp");
-    }
+    let others: Vec<String> = allowed.iter().map(|key| format!("`{key}`")).collect();
     for (key, what) in [
+        ("usb", "devices on USB without a serial port are not in this version"),
+        ("hid", "devices on USB without a serial port are not in this version"),
         ("evdev", "only keypads and scanners are input devices"),
         ("tcp", "keypads and scanners are not read over the network"),
         ("via", "only a display hangs on the printer's line"),
     ] {
         if !allowed.contains(&key) {
-            let others: Vec<String> = allowed.iter().map(|key| format!("`{key}`")).collect();
             section.not_yet(key, what, &format!("use {}", others.join(" or ")));
         }
     }
@@ -355,9 +354,9 @@ fn count_of(mut section: Section<'_>, currency: Option<Currency>) -> Option<Coun
     let defaults = defaults(currency);
     let entries = [("total", EntryMode::Total), ("denominations", EntryMode::Denominations)];
     let entry = section.choice("entry", &entries).map(|entry| entry.value);
-    let (second, minute, day) = (Duration::from_secs(1), Duration::from_secs(60), Duration::from_secs(86_400));
+    let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
     let blind = section.flag("blind");
-    let max_age = section.duration("max_age", minute, 7 * day).map(|found| found.value);
+    let max_age = section.duration("max_age", second, 7 * day).map(|found| found.value);
     // Without a currency nothing is known of its decimals; the currency's own mistake is noted already.
     let entry_exponent = section.number("entry_exponent", 0, currency.map_or(4, Currency::exponent));
     let second_slip = section.flag("second_slip");
