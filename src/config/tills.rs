@@ -54,7 +54,9 @@ pub(crate) fn till(mut section: Section<'_>, shared: &mut Shared) -> Option<Till
         // Source: fact sheet of printers, section 2.5, after the DM-D110 specification. Checked on: simulator only.
         printer.profile.pass_through = display.as_ref().is_some_and(|display| display.port == Port::ViaPrinter);
         if let Some((on, off)) = drawer.as_mut().and_then(|drawer| drawer.pulse.take()) {
-            (printer.profile.pulse_on, printer.profile.pulse_off) = (on, off);
+            let unit = printer.profile.pulse_unit.as_millis().max(1);
+            let steps = |ms: u32| u8::try_from(u128::from(ms) / unit).unwrap_or(u8::MAX);
+            (printer.profile.pulse_on, printer.profile.pulse_off) = (steps(on).max(1), steps(off));
         }
     }
     Some(Till {
@@ -92,10 +94,10 @@ fn printer(mut section: Section<'_>, shared: &mut Shared) -> Option<Printer> {
     Some(Printer { profile: facts, port: port? })
 }
 
-/// A drawer, and the kick's length if the drawer wants another than the printer's profile has.
+/// A drawer, and the kick's ON and OFF in ms if the drawer wants others than the printer's profile has.
 struct DrawerAndPulse {
     drawer: Drawer,
-    pulse: Option<(u8, u8)>,
+    pulse: Option<(u32, u32)>,
 }
 
 fn drawer(mut section: Section<'_>, printer: bool) -> Option<DrawerAndPulse> {
@@ -144,16 +146,16 @@ fn pin(section: &mut Section<'_>) -> Option<Pin> {
     }
 }
 
-/// `pulse_on_ms`, `pulse_off_ms`: ESC p counts both in steps of 2 ms. Source: TM-T88III specification.
-fn pulse(section: &mut Section<'_>) -> Option<(u8, u8)> {
+/// `pulse_on_ms`, `pulse_off_ms`. ESC p counts both in steps of 2 ms on nearly all printers, up to 255 of them.
+/// Source: TM-T88III specification. Checked on: simulator only.
+fn pulse(section: &mut Section<'_>) -> Option<(u32, u32)> {
     let at = section.place("pulse_on_ms");
     let on = section.number("pulse_on_ms", 2, 510).map(|on| on.value);
     let off = section.number("pulse_off_ms", 2, 510).map(|off| off.value);
-    let steps = |ms: u32| u8::try_from(ms / 2).unwrap_or(u8::MAX);
     match (on, off) {
-        (Some(on), Some(off)) => Some((steps(on), steps(off))),
+        (Some(on), Some(off)) => Some((on, off)),
         // Four times the ON time keeps the solenoid's duty at 20 %; what is missing above 510 ms the driver waits for.
-        (Some(on), None) => Some((steps(on), steps(on.saturating_mul(4)))),
+        (Some(on), None) => Some((on, on.saturating_mul(4))),
         (None, Some(_)) if !section.has("pulse_on_ms") => {
             section.notes.add(
                 &at,
@@ -272,16 +274,15 @@ fn port(section: &mut Section<'_>, shared: &mut Shared, allowed: &[&'static str]
         ("via", "via = \"printer\""),
     ];
     let before = section.notes.count();
-    for key in ["usb", "hid"] {
-        section.not_yet(key, "devices on USB without a serial port are not in this version", "use serial or tcp");
-    }
+    let others: Vec<String> = allowed.iter().map(|key| format!("`{key}`")).collect();
     for (key, what) in [
+        ("usb", "devices on USB without a serial port are not in this version"),
+        ("hid", "devices on USB without a serial port are not in this version"),
         ("evdev", "only keypads and scanners are input devices"),
         ("tcp", "keypads and scanners are not read over the network"),
         ("via", "only a display hangs on the printer's line"),
     ] {
         if !allowed.contains(&key) {
-            let others: Vec<String> = allowed.iter().map(|key| format!("`{key}`")).collect();
             section.not_yet(key, what, &format!("use {}", others.join(" or ")));
         }
     }
@@ -355,9 +356,9 @@ fn count_of(mut section: Section<'_>, currency: Option<Currency>) -> Option<Coun
     let defaults = defaults(currency);
     let entries = [("total", EntryMode::Total), ("denominations", EntryMode::Denominations)];
     let entry = section.choice("entry", &entries).map(|entry| entry.value);
-    let (second, minute, day) = (Duration::from_secs(1), Duration::from_secs(60), Duration::from_secs(86_400));
+    let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
     let blind = section.flag("blind");
-    let max_age = section.duration("max_age", minute, 7 * day).map(|found| found.value);
+    let max_age = section.duration("max_age", second, 7 * day).map(|found| found.value);
     // Without a currency nothing is known of its decimals; the currency's own mistake is noted already.
     let entry_exponent = section.number("entry_exponent", 0, currency.map_or(4, Currency::exponent));
     let second_slip = section.flag("second_slip");

@@ -1,4 +1,5 @@
-//! Where profiles come from: the built-in ones, and a folder that overrides them.
+//! Where profiles come from: the built-in ones, and a folder that overrides them. The only file of this room that reads
+//! others; it does so once, at start.
 //!
 //! ## Why the list is written out
 //! `include_str!` wants names at build time, and a build script would be one more thing to read. A test holds the list
