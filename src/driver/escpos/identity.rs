@@ -56,6 +56,11 @@ impl Identity {
     pub fn asking(&self) -> bool {
         self.asked.is_some()
     }
+    /// Nothing is left to ask.
+    #[must_use]
+    pub fn finished(&self) -> bool {
+        self.next >= QUESTIONS.len()
+    }
     /// When [`Self::tick`] is due.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
