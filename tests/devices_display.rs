@@ -1,4 +1,5 @@
 //! The display task against the other end of a virtual serial pair and a TCP port: real bytes, real unplugging.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "helpers of tests may stop the test")]
 use std::{path::Path, time::Duration};
 
 use drawerbridge::{
@@ -222,6 +223,8 @@ async fn a_display_that_takes_nothing_is_down_after_a_second_and_stays_so() {
     });
     let why = timeout(Duration::from_secs(30), counter.down_because()).await.expect("it should be stuck");
     assert!(why.contains("takes no more bytes"), "{why}");
+    let again = timeout(Duration::from_millis(2_500), counter.events.recv()).await;
+    assert!(again.is_err(), "it opens, but it is not up: {again:?}");
     showing.abort();
 }
 

@@ -1,4 +1,5 @@
 //! The keypad task against the other end of a virtual serial pair: keys as a hand presses them, badges, cards, noise.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may stop the test")]
 use std::{path::Path, time::Duration};
 
 use drawerbridge::{

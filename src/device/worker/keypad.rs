@@ -127,14 +127,14 @@ async fn until(at: Option<Instant>) {
 #[derive(Debug)]
 enum Source {
     Line { reader: Reader, bytes: Bytes },
-    Device { device: InputDevice, keystrokes: Keystrokes, stamps: Stamps },
+    Device { device: Box<InputDevice>, keystrokes: Keystrokes, stamps: Stamps },
 }
 
 impl Source {
     async fn open(port: &Port) -> Result<Self, LinkError> {
         match port {
             Port::Evdev(path) => {
-                let device = InputDevice::open(path).await?;
+                let device = Box::new(InputDevice::open(path).await?);
                 Ok(Self::Device { device, keystrokes: Keystrokes::default(), stamps: Stamps::default() })
             }
             Port::Serial { .. } | Port::Tcp(_) | Port::ViaPrinter => {

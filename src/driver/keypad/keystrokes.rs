@@ -6,7 +6,7 @@
 //! press it around every key) says nothing. A pad whose own firmware turns to cursor keys without Num Lock sends codes that
 //! mean no digit; they are ignored, and the display shows that nothing was typed.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Stroke;
 
@@ -100,20 +100,28 @@ fn digit(code: u16, first_code: u16, first: char) -> Stroke {
     Stroke::Char(char::from_u32(u32::from(first) + u32::from(offset)).unwrap_or(first))
 }
 
-/// Turns the kernel's time stamps into boot time, so that keys which waited for a busy till PC keep their distance and are
-/// not taken for a burst. The stamps are wall clock: a jump of it must not reorder or delay anything.
+/// Turns the kernel's time stamps into boot time, so that keys which waited for a busy till PC keep their distance: a hand's
+/// keys are not taken for a burst, and a burst is not torn. The stamps are wall clock, so only short distances are believed,
+/// and a jump of the clock moves nothing for longer than one pause.
 #[derive(Debug, Default)]
 pub struct Stamps {
     last: Option<(SystemTime, Instant)>,
 }
 
+/// No decision is made on a longer distance: a burst's gap is at most 200 ms (`device::profile`), a card's silence 250 ms.
+const FAR: Duration = Duration::from_millis(250);
+
 impl Stamps {
-    /// When the event with this stamp happened; never after `now`, never before the one before it.
+    /// When the event with this stamp happened, as far as distances go. Never before the one before it.
     pub fn at(&mut self, now: Instant, stamp: SystemTime) -> Instant {
-        let at = self
-            .last
-            .and_then(|(last_stamp, last_at)| last_at.checked_add(stamp.duration_since(last_stamp).ok()?))
-            .map_or(now, |at| at.min(now));
+        let at = match self.last {
+            None => now,
+            Some((last_stamp, last_at)) => match stamp.duration_since(last_stamp) {
+                Ok(distance) if distance < FAR => last_at + distance,
+                Ok(_) => now.max(last_at + FAR),
+                Err(_went_back) => now.max(last_at),
+            },
+        };
         self.last = Some((stamp, at));
         at
     }
@@ -122,7 +130,6 @@ impl Stamps {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn down(keys: &mut Keystrokes, code: u16) -> Option<Stroke> {
         let stroke = keys.read(EV_KEY, code, 1);
@@ -225,16 +232,37 @@ mod tests {
     }
 
     #[test]
-    fn keys_read_late_keep_their_distance_and_a_clock_jump_does_not_move_them() {
+    fn keys_read_late_keep_their_distance() {
         let ms = Duration::from_millis;
         let (boot, wall) = (crate::clock::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         let mut stamps = Stamps::default();
+        // The till PC slept for 500 ms; three keys waited, and a fourth came later.
+        assert_eq!(stamps.at(boot + ms(500), wall), boot + ms(500));
+        assert_eq!(stamps.at(boot + ms(500), wall + ms(100)), boot + ms(600));
+        assert_eq!(stamps.at(boot + ms(500), wall + ms(200)), boot + ms(700));
+        assert_eq!(stamps.at(boot + ms(1_500), wall + ms(1_500)), boot + ms(1_500), "a pause sets it right");
+        // A badge whose second half was read 80 ms late is still one badge.
+        assert_eq!(stamps.at(boot + ms(1_590), wall + ms(1_505)), boot + ms(1_505));
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_neither_reorders_nor_delays() {
+        let (ms, hour) = (Duration::from_millis, Duration::from_secs(3_600));
+        let (boot, wall) = (crate::clock::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let mut stamps = Stamps::default();
         assert_eq!(stamps.at(boot, wall), boot);
-        // The till PC slept for 500 ms; two keys waited.
-        assert_eq!(stamps.at(boot + ms(500), wall + ms(100)), boot + ms(100));
-        assert_eq!(stamps.at(boot + ms(500), wall + ms(300)), boot + ms(300));
-        // The wall clock is set an hour back, then two forward.
-        assert_eq!(stamps.at(boot + ms(900), wall - Duration::from_secs(3_600)), boot + ms(900));
-        assert_eq!(stamps.at(boot + ms(950), wall + Duration::from_secs(3_600)), boot + ms(950));
+        assert_eq!(stamps.at(boot + ms(900), wall - hour), boot + ms(900));
+        assert_eq!(stamps.at(boot + ms(1_000), wall + hour), boot + ms(1_150));
+        assert_eq!(stamps.at(boot + ms(1_500), wall - hour), boot + ms(1_500));
+    }
+
+    #[test]
+    fn a_wall_clock_that_runs_slow_does_not_make_keys_late() {
+        let (boot, wall) = (crate::clock::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let mut stamps = Stamps::default();
+        for day in 0..100 {
+            let days = Duration::from_secs(day * 86_400);
+            assert_eq!(stamps.at(boot + days, wall + days - Duration::from_secs(day * 4)), boot + days);
+        }
     }
 }
