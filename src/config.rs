@@ -1,10 +1,33 @@
 //! `drawerbridge.toml` → checked settings. Line and column in every error.
+//!
+//! Read once, at start; what comes out cannot be wrong. Secrets stay in their files and are read when they are needed.
+//!
+//! ## Why all mistakes at once
+//! An installer mends a file on a till PC, often by phone. One list of places and remedies is one call; a list that
+//! grows back after every correction is ten.
+mod load;
+pub(crate) mod reader;
+pub(crate) mod report;
+mod secret;
+mod tills;
+mod used;
+pub(crate) mod values;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     device::profile::{DisplayProfile, KeypadProfile, PrinterProfile},
     money::Currency,
 };
+
+pub use self::{
+    load::{load, load_text},
+    report::{Problem, Problems},
+    secret::{Secret, SecretError, read_secret},
+};
+
+/// A whole settings file with every key, its default and a comment. `drawerbridge config example` prints it.
+pub const EXAMPLE: &str = include_str!("config/example.toml");
 
 /// Everything `drawerbridge run` needs, checked.
 #[derive(Debug, Clone)]

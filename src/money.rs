@@ -1,4 +1,9 @@
 //! Exact amounts of money: integers of minor units, ISO 4217 currencies, cash denominations.
+//!
+//! ## Why integers
+//! A count is a whole number of smallest units. Nothing here rounds, and a sum that cannot be had is `None`, never a guess.
+mod cash;
+
 use std::fmt;
 
 use rust_decimal::Decimal;
@@ -72,6 +77,9 @@ pub enum AmountError {
     },
 }
 
+/// Most minor units of an amount that is read: no till holds more, and sums of such amounts cannot overflow soon.
+const MOST_MINOR: i64 = 1_000_000_000_000;
+
 impl Amount {
     /// The amount of `minor` minor units (cents of USD, yen of JPY, fils of KWD).
     #[must_use]
@@ -92,6 +100,55 @@ impl Amount {
     #[must_use]
     pub fn decimal(self) -> Decimal {
         Decimal::new(self.minor, self.currency.exponent())
+    }
+    /// The sum; `None` if the currencies differ or it is beyond all bounds.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        let minor = self.minor.checked_add(other.minor)?;
+        (self.currency == other.currency).then_some(Self { minor, ..self })
+    }
+    /// The difference; `None` if the currencies differ or it is beyond all bounds.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        let minor = self.minor.checked_sub(other.minor)?;
+        (self.currency == other.currency).then_some(Self { minor, ..self })
+    }
+    /// So many pieces of this; `None` if it is beyond all bounds.
+    #[must_use]
+    pub fn checked_mul(self, pieces: u32) -> Option<Self> {
+        Some(Self { minor: self.minor.checked_mul(i64::from(pieces))?, ..self })
+    }
+    /// What the lines of a count add up to. `None` without any line (which currency would it be?), if their currencies
+    /// differ, or if the sum is beyond all bounds.
+    #[must_use]
+    pub fn from_lines(lines: &[CountLine]) -> Option<Self> {
+        let nothing = Self { minor: 0, ..lines.first()?.denomination };
+        lines.iter().try_fold(nothing, |sum, line| sum.checked_add(line.denomination.checked_mul(line.pieces)?))
+    }
+    /// Reads digits keyed with `entry_exponent` implied decimals: with 2, `15000` is 150.00. The result has the currency's own
+    /// decimals, so that 1500 keyed for SEK (no implied decimals) is 1500.00.
+    pub fn from_keyed(digits: &str, entry_exponent: u32, currency: Currency) -> Result<Self, AmountError> {
+        let text = || digits.chars().take(40).collect::<String>();
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(AmountError::NotANumber { text: text() });
+        }
+        let absurd = || AmountError::Absurd { text: text() };
+        let keyed: i64 = digits.parse().map_err(|_| absurd())?;
+        let too_fine =
+            || AmountError::TooManyDecimals { text: text(), currency: currency.code(), allowed: currency.exponent() };
+        let power = |n| 10_i64.checked_pow(n);
+        let minor = if entry_exponent <= currency.exponent() {
+            let scale = power(currency.exponent() - entry_exponent).ok_or_else(absurd)?;
+            keyed.checked_mul(scale).ok_or_else(absurd)?
+        } else {
+            // More implied decimals than the currency has: only zeros may stand there.
+            let scale = power(entry_exponent - currency.exponent()).ok_or_else(too_fine)?;
+            if keyed % scale != 0 {
+                return Err(too_fine());
+            }
+            keyed / scale
+        };
+        if minor > MOST_MINOR { Err(absurd()) } else { Ok(Self { minor, currency }) }
     }
     /// Reads `150.00`. Decimals beyond the currency's, signs and exponents are refused.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, AmountError> {
@@ -121,7 +178,7 @@ impl Amount {
             format!("{:0<places$}", if text.contains('.') { fraction } else { "" })
         };
         let minor: i64 = format!("{whole}{padded}").parse().map_err(|_| not())?;
-        if minor > 1_000_000_000_000 {
+        if minor > MOST_MINOR {
             return Err(AmountError::Absurd { text: text.to_owned() });
         }
         Ok(Self { minor, currency })
@@ -142,3 +199,6 @@ pub struct CountLine {
     /// How many pieces.
     pub pieces: u32,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,16 @@
 //! The facts about one device model, read from `devices/<model>/profile.toml`.
+//!
+//! What differs between models is data; what differs between languages is a driver. The profiles of this folder are built
+//! in; a folder of the same shape overrides them or adds others, without a new program.
+mod read;
+mod store;
+
 use std::time::Duration;
+
+pub use self::{
+    read::parse,
+    store::{FindError, builtin, find, names},
+};
 
 /// A device model's facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +21,18 @@ pub struct Profile {
     pub title: String,
     /// What kind of device, with its facts.
     pub kind: Kind,
+}
+
+impl Profile {
+    /// The kind in words: "a printer".
+    #[must_use]
+    pub fn kind_in_words(&self) -> &'static str {
+        match self.kind {
+            Kind::Printer(_) => "a printer",
+            Kind::Display(_) => "a pole display",
+            Kind::Keypad(_) => "a keypad",
+        }
+    }
 }
 
 /// The kinds of devices.

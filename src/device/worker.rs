@@ -1,6 +1,7 @@
 //! One task per device: opens the port, joins transport and driver, opens again. Decides nothing itself.
 pub mod display;
 pub mod keypad;
+mod link;
 pub mod printer;
 
 pub use printer::{PrinterHandle, spawn_printer};

@@ -1,0 +1,182 @@
+//! After the confirmation: the disk, the network, and what people see of it.
+use super::*;
+use crate::shift::Progress;
+
+fn saved_count() -> (Till, OpeningId) {
+    let (mut till, opening) = Till::counting();
+    till.type_keys("15000EE");
+    till.saved(&opening);
+    (till, opening)
+}
+
+fn rows(upper: &str, lower: &str) -> [String; 2] {
+    [upper.into(), lower.into()]
+}
+
+#[test]
+fn a_disk_that_does_not_take_the_count_is_named_and_enter_tries_again() {
+    for (why, shown) in [
+        ("database or disk is full", "NOT SAVED: DISK FULL|ENTER=TRY AGAIN"),
+        ("No space left on device (os error 28)", "NOT SAVED: DISK FULL|ENTER=TRY AGAIN"),
+        ("attempt to write a readonly database", "NOT SAVED: READ ONLY|ENTER=TRY AGAIN"),
+        ("disk I/O error", "COUNT NOT SAVED|ENTER=TRY AGAIN"),
+    ] {
+        let (mut till, opening) = Till::counting();
+        till.type_keys("15000EE");
+        till.save_fails(&opening, why);
+        assert_eq!((till.shows(), till.phase()), (shown, Phase::Confirm));
+        assert_eq!(till.type_keys("1P"), shown, "why it is not saved stays to be read");
+        assert_eq!(till.counts().len(), 1);
+        assert_eq!(till.type_keys("E"), "SAVING THE COUNT|PLEASE WAIT");
+        assert_eq!(till.counts().len(), 2);
+        assert_eq!(till.counts()[0], till.counts()[1]);
+        till.saved(&opening);
+        assert_eq!((till.shows(), till.phase()), ("COUNT SAVED|OPENING REGISTER", Phase::Saved));
+    }
+}
+
+#[test]
+fn a_count_that_is_not_saved_can_be_counted_again_or_is_given_up_in_time() {
+    let (mut till, opening) = Till::counting();
+    till.type_keys("15000EE");
+    till.save_fails(&opening, "disk full");
+    assert_eq!(till.type_keys("C"), "COUNT THE FLOAT|KEY TOTAL + ENTER");
+    till.type_keys("16000EE");
+    till.save_fails(&opening, "disk full");
+    assert_eq!(till.seconds_pass(120), "NO KEY FOR TOO LONG|REGISTER CLOSED");
+    assert_eq!(till.names().last(), Some(&"opening.cancelled"));
+}
+
+#[test]
+fn while_the_count_is_being_saved_nothing_else_is_heard() {
+    let (mut till, opening) = Till::counting();
+    till.type_keys("15000EE");
+    till.type_keys("E C 5");
+    till.when(Input::Badge("A7X".into()));
+    till.drawer_opens();
+    till.when(Input::DrawerClosed);
+    till.when(Input::ShiftOpen);
+    till.when(Input::ShiftClosed);
+    till.when(Input::KeysLost);
+    till.when(Input::KeypadGone);
+    till.saved(&id(99));
+    till.save_fails(&id(99), "not ours");
+    assert_eq!(till.seconds_pass(100_000), "SAVING THE COUNT|PLEASE WAIT");
+    assert_eq!((till.counts().len(), till.phase()), (1, Phase::Saving));
+    till.saved(&opening);
+    assert_eq!(till.shows(), "COUNT SAVED|OPENING REGISTER");
+    till.saved(&opening);
+    till.save_fails(&opening, "late");
+    assert_eq!((till.phase(), till.counts().len()), (Phase::Saved, 1));
+}
+
+#[test]
+fn without_a_network_the_count_waits_and_the_display_says_it_once() {
+    let (mut till, opening) = saved_count();
+    assert_eq!(till.progress(&opening, Progress::WillSendLater), "COUNT SAVED|WILL SEND LATER");
+    assert_eq!(till.seconds_pass(6), WELCOME);
+    till.progress(&opening, Progress::Sending);
+    assert_eq!(till.progress(&opening, Progress::WillSendLater), WELCOME, "customers see no flashing");
+    assert_eq!((till.phase(), till.shift.current()), (Phase::Saved, Some(&opening)));
+    till.drawer_opens();
+    assert_eq!(till.phase(), Phase::Saved, "the shift has begun: the drawer opens for sales");
+    assert_eq!(till.progress(&opening, Progress::Checking), "COUNT SAVED|CHECKING REGISTER");
+    assert_eq!(till.progress(&opening, Progress::Confirmed), "REGISTER IS OPEN|COUNT RECORDED");
+}
+
+#[test]
+fn what_is_unsettled_for_ten_minutes_is_shown_until_a_key_is_pressed() {
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::WillSendLater);
+    assert_eq!(till.seconds_pass(599), WELCOME);
+    assert_eq!(till.wake, Some(till.now + Duration::from_secs(1)));
+    assert_eq!(till.seconds_pass(1), "COUNT NOT SENT YET|CALL THE MANAGER");
+    assert_eq!(till.type_keys("E"), WELCOME);
+    assert_eq!(till.progress(&opening, Progress::Checking), WELCOME);
+    assert_eq!(till.progress(&opening, Progress::Confirmed), "REGISTER IS OPEN|COUNT RECORDED");
+}
+
+#[test]
+fn a_refusal_closes_the_shift_again_and_the_next_edge_starts_a_new_opening() {
+    let (mut till, opening) = saved_count();
+    let refused = Progress::Refused(rows("STAFF NOT KNOWN", "CALL THE MANAGER"));
+    assert_eq!(till.progress(&opening, refused), "STAFF NOT KNOWN|CALL THE MANAGER");
+    assert_eq!((till.phase(), till.shift.current()), (Phase::Idle, None));
+    let second = till.drawer_opens();
+    assert_eq!((till.shows(), till.shift.current()), ("STAFF NUMBER|KEY IT OR SCAN BADGE", Some(&second)));
+    assert_eq!(till.progress(&opening, Progress::Confirmed), "STAFF NUMBER|KEY IT OR SCAN BADGE", "too late");
+    assert_eq!(till.phase(), Phase::Staff);
+}
+
+#[test]
+fn a_refusal_stands_until_a_key_is_pressed_or_a_minute_is_over() {
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::Refused(rows("NO", "WAY")));
+    assert_eq!(till.seconds_pass(59), "NO|WAY");
+    assert_eq!(till.seconds_pass(1), WELCOME);
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::Refused(rows("NO", "WAY")));
+    assert_eq!(till.type_keys("E"), WELCOME);
+    assert_eq!(till.type_keys("E"), "REGISTER CLOSED|OPEN DRAWER TO START");
+}
+
+#[test]
+fn what_needs_a_person_is_shown_until_one_presses_a_key_and_closes_the_shift() {
+    let (mut till, opening) = saved_count();
+    let attention = Progress::NeedsAttention(rows("TRIED THREE TIMES", "CALL THE MANAGER"));
+    assert_eq!(till.progress(&opening, attention), "TRIED THREE TIMES|CALL THE MANAGER");
+    assert_eq!(till.phase(), Phase::Idle);
+    assert_eq!(till.seconds_pass(3600), "TRIED THREE TIMES|CALL THE MANAGER");
+    assert_eq!(till.type_keys("E"), WELCOME);
+    // It can still turn out well.
+    assert_eq!(till.progress(&opening, Progress::Confirmed), "REGISTER IS OPEN|COUNT RECORDED");
+    assert_eq!(till.phase(), Phase::Open);
+}
+
+#[test]
+fn someone_elses_session_leaves_the_shift_open_with_the_text_on_the_display() {
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::NeedsAttention(rows("OPENED BY SAM", "CALL THE MANAGER")));
+    till.when(Input::ShiftOpen);
+    assert_eq!((till.shows(), till.phase()), ("OPENED BY SAM|CALL THE MANAGER", Phase::Saved));
+    till.drawer_opens();
+    assert_eq!(till.phase(), Phase::Saved);
+    till.when(Input::ShiftClosed);
+    assert_eq!((till.shows(), till.phase(), till.shift.current()), (WELCOME, Phase::Idle, None));
+}
+
+#[test]
+fn a_question_to_a_person_outlives_a_newer_opening_that_was_given_up() {
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::NeedsAttention(rows("ASK", "SOMEONE")));
+    till.drawer_opens();
+    assert_eq!(till.type_keys("C"), "OPENING CANCELLED|REGISTER CLOSED");
+    assert_eq!(till.seconds_pass(6), "ASK|SOMEONE");
+    let newer = till.drawer_opens();
+    till.type_keys("1042E 20000EE");
+    till.saved(&newer);
+    assert_eq!(
+        till.progress(&opening, Progress::Refused(rows("X", "Y"))),
+        "COUNT SAVED|OPENING REGISTER",
+        "no longer current"
+    );
+    assert_eq!(till.phase(), Phase::Saved);
+}
+
+#[test]
+fn after_a_restart_a_saved_count_goes_on_where_it_was() {
+    let mut till = Till::of(Shift::resumed(settings("USD"), id(7)));
+    assert_eq!((till.shows(), till.phase(), till.shift.current()), (WELCOME, Phase::Saved, Some(&id(7))));
+    assert_eq!(till.progress(&id(7), Progress::Checking), "COUNT SAVED|CHECKING REGISTER");
+    assert_eq!(till.seconds_pass(600), "COUNT NOT SENT YET|CALL THE MANAGER");
+    assert_eq!(till.progress(&id(7), Progress::Refused(rows("NO", "WAY"))), "NO|WAY");
+    assert_eq!(till.phase(), Phase::Idle);
+}
+
+#[test]
+fn a_phase_is_written_as_it_is_named() {
+    use Phase as P;
+    for phase in [P::Idle, P::Staff, P::Count, P::Confirm, P::Saving, P::Saved, P::Open] {
+        assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
+    }
+}
