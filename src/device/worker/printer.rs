@@ -175,7 +175,7 @@ impl Task {
         self.send_backlog();
         if let Some(done) = self.closing.and_then(|closing| closing.done) {
             // The closer may have stopped waiting.
-            drop(done.send(()));
+            done.send(()).unwrap_or(());
         }
     }
 
