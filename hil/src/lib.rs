@@ -3,6 +3,7 @@ pub mod admin;
 pub mod bench;
 pub mod display;
 pub mod keypad;
+pub mod latency;
 pub mod line;
 pub mod paper;
 pub mod printer;

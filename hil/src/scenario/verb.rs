@@ -1,0 +1,208 @@
+//! What can be said in a scenario, as values: things people and the world do, and things that must then be seen.
+use std::time::Duration;
+
+/// One line's meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verb {
+    /// Somebody does something, or something breaks.
+    Do(Action),
+    /// Something must be seen, within the step's limit.
+    See(Expect),
+}
+
+/// What happens at the counter, at Shopify or to the daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// The drawer's key is turned.
+    DrawerKey,
+    /// The drawer is pushed shut.
+    DrawerShut,
+    /// The drawer does not open any more (`true`), or does again.
+    DrawerJam(bool),
+    /// A cable is pulled.
+    Unplug(Device),
+    /// A cable is plugged in again.
+    Plug(Device),
+    /// The printer's cable is pulled after that many more bytes.
+    UnplugAfter(usize),
+    /// The printer is switched off and on.
+    PowerCycle,
+    /// The paper is out, near its end, or loaded.
+    Paper(PaperIs),
+    /// The paper runs out after that many more lines.
+    PaperOutAfter(u32),
+    /// The cover is opened or closed.
+    Cover(bool),
+    /// The printer is taken offline with its button, or back online.
+    Offline(bool),
+    /// Keys, as words: `1042 Enter`.
+    Type(String),
+    /// A badge is scanned.
+    Badge(String),
+    /// A fault at the API, by its name.
+    Fault {
+        /// As `drawerbridge-hil faults` lists them.
+        name: String,
+        /// How often; `u32::MAX` is for ever.
+        times: u32,
+        /// `open`, `read`, `token` or `any`.
+        on: On,
+    },
+    /// The API refuses connections (`true`), or is there again.
+    ApiDown(bool),
+    /// No fault is waiting any more.
+    ApiHealthy,
+    /// A colleague opens a session by hand.
+    OpenedElsewhere {
+        /// Decimal.
+        amount: String,
+    },
+    /// A cash sale at checkout opens a session by itself.
+    CheckoutStarts,
+    /// All sessions are closed at Shopify.
+    SessionsClosed,
+    /// All tokens expire.
+    TokensExpire,
+    /// SIGKILL.
+    DaemonKilled,
+    /// SIGTERM; it must end with 0 within 5 s.
+    DaemonStopped,
+    /// The daemon is started, and is ready.
+    DaemonStarts,
+    /// `POST …/drawer/kick`.
+    Kick,
+    /// `POST …/openings` for this member of staff.
+    PosStarts {
+        /// A name of the configuration.
+        staff: String,
+    },
+    /// `PUT …/count` with a total.
+    PosCounts {
+        /// Decimal.
+        total: String,
+    },
+    /// `PUT …/count` by denomination.
+    PosCountsPieces {
+        /// Denomination and pieces.
+        pieces: Vec<(String, u32)>,
+    },
+    /// `DELETE …/openings/{id}`.
+    PosCancels,
+    /// `POST …/slip`.
+    Reprint,
+    /// Nothing happens for a while.
+    Wait(Duration),
+}
+
+/// What must be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// Two rows, or one of them where only one is given.
+    Display {
+        /// The upper row, or either row when `lower` is `None`.
+        upper: String,
+        /// The lower row.
+        lower: Option<String>,
+    },
+    /// Not shown in any frame since the last key.
+    DisplayNever(String),
+    /// Text on a slip: the numbered one, or any.
+    SlipSays {
+        /// Counted from 1.
+        slip: Option<usize>,
+        /// Part of its text.
+        text: String,
+    },
+    /// Text on no slip.
+    SlipNever(String),
+    /// That many slips were cut.
+    Slips(usize),
+    /// What the daemon says of the drawer.
+    Drawer(String),
+    /// What the drawer itself is, simulator's truth.
+    DrawerStands {
+        /// Open or closed.
+        open: bool,
+    },
+    /// The shift is open or closed.
+    Shift {
+        /// Open or closed.
+        open: bool,
+    },
+    /// The machine's phase.
+    Phase(String),
+    /// The opening's state.
+    Opening(String),
+    /// Exactly one session was opened by the API, it is open and has this amount.
+    SessionWith(String),
+    /// Nothing opened a session.
+    NoSession,
+    /// That many sessions, whoever opened them.
+    Sessions(usize),
+    /// The API got that many opening mutations.
+    Mutations(usize),
+    /// An event with this name came over the event stream.
+    Event(String),
+    /// None did so far.
+    NoEvent(String),
+    /// `drawerbridge journal verify` accepts the file.
+    JournalVerifies,
+    /// That many kicks reached the printer.
+    Kicks(usize),
+    /// The devices found nothing wrong with what they were sent.
+    NoWarnings(Device),
+    /// The outcome of the last kick.
+    KickAnswers(String),
+    /// The HTTP status of the last request of the POS.
+    PosAnswers(u16),
+    /// A device's link as the daemon reports it.
+    Link {
+        /// Which.
+        device: Device,
+        /// Up or down.
+        up: bool,
+    },
+    /// The printer's paper as the daemon reports it.
+    PaperIs(String),
+    /// All links are up and the drawer's position is known (where it has a sensor).
+    TillReady,
+    /// A line of the daemon's log has this in it.
+    LogSays(String),
+    /// No line of the daemon's log so far has this in it.
+    LogNever(String),
+}
+
+/// A device of the till.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    /// The receipt printer.
+    Printer,
+    /// The pole display.
+    Display,
+    /// The keypad.
+    Keypad,
+}
+
+/// How the paper is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaperIs {
+    /// Enough.
+    Loaded,
+    /// Near its end.
+    NearEnd,
+    /// Out.
+    Out,
+}
+
+/// Which requests a fault meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// The opening mutation.
+    Open,
+    /// Reads.
+    Read,
+    /// The token endpoint.
+    Token,
+    /// Any.
+    Any,
+}
