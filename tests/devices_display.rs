@@ -3,11 +3,14 @@
 use std::{path::Path, time::Duration};
 
 use drawerbridge::{
-    config::{Display, Echo, Flow, Port, Timing},
+    config::{Display, Echo, Flow, Port, Printer, Timing},
     device::{
         DeviceEvent, Frame, Link,
-        profile::{CodePage, DisplayDialect, DisplayProfile},
-        worker::display::{DisplayHandle, spawn_display},
+        profile::{CodePage, DisplayDialect, DisplayProfile, PrinterProfile},
+        worker::{
+            display::{DisplayHandle, display_via, spawn_display},
+            printer::spawn_printer,
+        },
     },
 };
 use drawerbridge_hil::line::{Attach, Line};
@@ -249,4 +252,87 @@ async fn a_port_that_another_program_holds_is_said_with_a_way_to_find_it() {
     let _second = spawn_display(settings(DisplayDialect::EscPos, port), timing(), sender);
     let event = timeout(SOON, events.recv()).await.unwrap();
     assert!(matches!(&event, Some(DeviceEvent::Display(Link::Down { why })) if why.contains("fuser")), "{event:?}");
+}
+
+/// A printer that answers nothing, with a display in front of it.
+fn printer(port: Port) -> Printer {
+    let profile = PrinterProfile {
+        columns: 42,
+        code_page: CodePage::Pc858,
+        pulse_on: 50,
+        pulse_off: 250,
+        pulse_unit: Duration::from_millis(2),
+        asb: false,
+        process_id: false,
+        transmit_status: false,
+        identity_text: false,
+        qr: false,
+        cutter: true,
+        baud: 38_400,
+        pass_through: true,
+    };
+    Printer { profile, port }
+}
+
+/// Reads the printer's line until a whole passage to the display (`ESC = 2` … `ESC = 1`) contains `text`; gives the passage.
+async fn passage_with(line: &Line, text: &str) -> Vec<u8> {
+    let mut got = vec![];
+    let find = |hay: &[u8], needle: &[u8]| hay.windows(needle.len()).position(|w| w == needle);
+    timeout(SOON, async {
+        loop {
+            while let Some(start) = find(&got, b"\x1b\x3d\x02") {
+                let Some(length) = find(&got[start..], b"\x1b\x3d\x01") else { break };
+                let passage = got[start + 3..start + length].to_vec();
+                got.drain(..start + length + 3);
+                if find(&passage, text.as_bytes()).is_some() {
+                    return passage;
+                }
+            }
+            let mut buffer = [0; 256];
+            let n = line.read(&mut buffer).await.unwrap();
+            got.extend(&buffer[..n]);
+        }
+    })
+    .await
+    .unwrap_or_else(|_| panic!("{text:?} did not come"))
+}
+
+#[tokio::test]
+async fn a_display_on_the_printers_line_is_drawn_and_drawn_anew_when_the_printer_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = Line::open(Attach::Pair { dir: dir.path().to_owned(), name: "printer".into(), baud: None }).await.unwrap();
+    // Room for all that the printer says: nobody listens here.
+    let (sender, _events) = mpsc::channel(1_024);
+    let printer = spawn_printer(printer(serial(&line.path().unwrap())), None, timing(), sender);
+    let display = display_via(&printer, settings(DisplayDialect::EscPos, Port::ViaPrinter));
+    let first = passage_with(&line, "REGISTER CLOSED").await;
+    assert!(first.starts_with(b"\x1b\x40") && first.ends_with(IDLE_END.as_bytes()), "{first:02x?}");
+    display.show(Frame::new("COUNT THE FLOAT", "KEY TOTAL + ENTER"));
+    let change = passage_with(&line, "COUNT THE FLOAT").await;
+    assert_eq!(change, escpos_frame("COUNT THE FLOAT     ", "KEY TOTAL + ENTER   "));
+
+    line.unplug();
+    display.show(Frame::new("FLOAT TOTAL", "***"));
+    tokio::time::sleep(A_WHILE).await;
+    line.plug().await.unwrap();
+    let anew = passage_with(&line, "***").await;
+    assert!(anew.starts_with(b"\x1b\x40"), "set up anew: {anew:02x?}");
+
+    let closing = async {
+        display.close().await;
+        printer.close().await;
+    };
+    let ((), last) = timeout(SOON, async { tokio::join!(closing, passage_with(&line, "REGISTER CLOSED")) }).await.unwrap();
+    assert_eq!(last, escpos_frame("REGISTER CLOSED     ", IDLE_END));
+}
+
+#[tokio::test]
+async fn closing_does_not_wait_for_a_till_that_takes_no_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = Line::open(Attach::Pair { dir: dir.path().to_owned(), name: "display".into(), baud: None }).await.unwrap();
+    let (sender, _events) = mpsc::channel(1);
+    sender.try_send(DeviceEvent::KeysLost).unwrap();
+    let display = spawn_display(settings(DisplayDialect::EscPos, serial(&line.path().unwrap())), timing(), sender);
+    tokio::time::sleep(A_WHILE).await;
+    timeout(SOON, display.close()).await.expect("it waited");
 }

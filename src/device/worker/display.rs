@@ -64,7 +64,11 @@ pub fn spawn_display(display: config::Display, timing: Timing, events: mpsc::Sen
             };
             let Err(why) = lost else { return };
             task.screen.lost();
-            report.down(&why).await;
+            tokio::select! {
+                biased;
+                () = report.down(&why) => {}
+                () = closing(&mut task.wanted) => return,
+            }
             // A link that held was a good one. One that breaks at once is tried less and less often.
             if clock::now() - since > timing.reopen_max {
                 backoff.reset();
@@ -117,7 +121,13 @@ impl Task {
                 Next::Write(bytes) => {
                     writer.write(&bytes, WRITE_WITHIN).await?;
                     self.screen.written(clock::now(), bytes.len());
-                    report.up().await;
+                    // A till that closes its devices may take no more events: do not wait for it then.
+                    let mut asked = self.wanted.clone();
+                    tokio::select! {
+                        biased;
+                        () = report.up() => {}
+                        () = closing(&mut asked) => {}
+                    }
                     continue;
                 }
                 Next::WakeAt(_) if self.settled(now) => return Ok(()),
