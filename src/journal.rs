@@ -198,10 +198,18 @@ impl Journal {
         event: &Event,
     ) -> Result<Durable<Row>, JournalError> {
         let row = Row { seq: self.next, at, till: till.to_owned(), opening: opening.cloned(), event: event.clone() };
+        self.append_row(row)
+    }
+
+    /// As [`Journal::append`], for a row that was numbered before: `row.seq` is at least [`Journal::next_seq`].
+    pub fn append_row(&mut self, row: Row) -> Result<Durable<Row>, JournalError> {
+        if row.seq < self.next {
+            return Err(JournalError::BadRow { seq: row.seq });
+        }
         let fields = chain::Fields::of(&row);
         let hash = chain::link(&self.head, &fields);
         let step = self.db.transaction()?;
-        hold_place(&step, opening, event)?;
+        hold_place(&step, row.opening.as_ref(), &row.event)?;
         step.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
             fields.seq,
             fields.at,
@@ -214,8 +222,23 @@ impl Journal {
         ])?;
         step.commit()?;
         self.head = hash;
-        self.next += 1;
+        self.next = row.seq + 1;
         Ok(Durable(row))
+    }
+
+    /// The next row's number.
+    #[must_use]
+    pub const fn next_seq(&self) -> i64 {
+        self.next
+    }
+
+    /// The openings of one till, newest first, at most `limit`.
+    pub fn openings_of(&self, till: &str, limit: u32) -> Result<Vec<OpeningId>, JournalError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT opening FROM event WHERE till = ?1 AND opening IS NOT NULL GROUP BY opening ORDER BY min(seq) DESC LIMIT ?2",
+        )?;
+        let names = query.query_map(params![till, limit], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(names.iter().filter_map(|n| OpeningId::parse(n)).collect())
     }
 
     /// The hash of the newest row.

@@ -7,6 +7,8 @@
 //! Shopify takes no idempotency key for this mutation. `ALREADY_OPEN` stops a second session only while the first one is
 //! still open; opened and closed in between, a blind resend opens another. So a resend needs proof of absence: the quiet
 //! period on boot time, then several healthy reads, closed sessions included, that do not show ours.
+pub mod record;
+
 use std::time::{Duration, Instant};
 
 use rust_decimal::Decimal;
@@ -95,6 +97,7 @@ pub enum Input {
 }
 
 /// What goes out, in this order.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Put this on disk, then say `Stored` or `StoreFailed`.
@@ -117,6 +120,7 @@ pub enum WallClock {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one lives per opening")]
 enum State {
     Ready,
     Storing {

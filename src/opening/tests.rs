@@ -1,3 +1,4 @@
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it looks for")]
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;

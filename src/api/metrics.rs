@@ -1,0 +1,36 @@
+//! `GET /metrics`: a few figures as Prometheus text.
+use std::fmt::Write as _;
+
+use super::Doors;
+
+/// The whole page.
+pub async fn page(doors: &Doors) -> String {
+    let mut out = String::new();
+    let mut line = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("a String takes everything");
+    line(format_args!("# HELP drawerbridge_journal_writable 1 when the last write to the journal succeeded.\n"));
+    line(format_args!("# TYPE drawerbridge_journal_writable gauge\n"));
+    line(format_args!("drawerbridge_journal_writable {}\n", u8::from(!doors.recorder.is_failing())));
+    if let Ok((seq, head)) = doors.recorder.ask(|j| Ok((j.next_seq() - 1, j.head()))).await {
+        let hex: String = head.iter().map(|b| format!("{b:02x}")).collect();
+        line(format_args!("# HELP drawerbridge_journal_seq Number and hash of the newest journal row.\n"));
+        line(format_args!("# TYPE drawerbridge_journal_seq gauge\ndrawerbridge_journal_seq{{head=\"{hex}\"}} {seq}\n"));
+    }
+    line(format_args!("# HELP drawerbridge_drawer_known 1 when the drawer's state is known.\n"));
+    line(format_args!("# TYPE drawerbridge_drawer_known gauge\n"));
+    for (name, till) in &doors.tills {
+        let known = till.view.borrow().drawer.state != "unknown";
+        line(format_args!("drawerbridge_drawer_known{{till=\"{name}\"}} {}\n", u8::from(known)));
+    }
+    line(format_args!("# HELP drawerbridge_opening_unresolved 1 while a count is not yet settled with Shopify.\n"));
+    line(format_args!("# TYPE drawerbridge_opening_unresolved gauge\n"));
+    for (name, till) in &doors.tills {
+        let unresolved = till
+            .view
+            .borrow()
+            .opening
+            .as_ref()
+            .is_some_and(|o| matches!(o.state, "counted" | "sending" | "waiting" | "unknown"));
+        line(format_args!("drawerbridge_opening_unresolved{{till=\"{name}\"}} {}\n", u8::from(unresolved)));
+    }
+    out
+}

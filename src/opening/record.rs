@@ -1,0 +1,330 @@
+//! What the journal says of one opening, read from its events, oldest first. Pure.
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::shift::event::{Counted, Event, OpeningId, SessionFacts};
+
+/// Where an opening stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Begun, not counted.
+    Started,
+    /// Given up before it was counted.
+    Cancelled {
+        /// In words.
+        why: String,
+    },
+    /// On disk, not yet sent.
+    Counted,
+    /// The intent is on disk; the request may be on its way.
+    Sending,
+    /// Certainly not executed; it is sent again.
+    Waiting {
+        /// In words.
+        why: String,
+    },
+    /// Nobody knows; Shopify is being read.
+    Unknown {
+        /// In words.
+        why: String,
+    },
+    /// Shopify has it.
+    Confirmed {
+        /// The session.
+        session: SessionFacts,
+    },
+    /// Shopify refused.
+    Refused {
+        /// The code.
+        code: String,
+        /// Shopify's words.
+        message: String,
+        /// For the display.
+        prompt: [String; 2],
+    },
+    /// A person must decide.
+    NeedsAttention {
+        /// `foreign_session` and its like.
+        kind: String,
+        /// What happened and what to do.
+        why: String,
+        /// For the display.
+        prompt: [String; 2],
+        /// The session in the way.
+        session: Option<SessionFacts>,
+    },
+}
+
+impl Standing {
+    /// One word for status and API.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Counted => "counted",
+            Self::Sending => "sending",
+            Self::Waiting { .. } => "waiting",
+            Self::Unknown { .. } => "unknown",
+            Self::Confirmed { .. } => "confirmed",
+            Self::Refused { .. } => "refused",
+            Self::NeedsAttention { .. } => "needs_attention",
+        }
+    }
+
+    /// Nothing more happens by itself.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        matches!(self, Self::Cancelled { .. } | Self::Confirmed { .. } | Self::Refused { .. } | Self::NeedsAttention { .. })
+    }
+
+    /// What happened, for people.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Cancelled { why } | Self::Waiting { why } | Self::Unknown { why } | Self::NeedsAttention { why, .. } => {
+                Some(why)
+            }
+            Self::Refused { message, .. } => Some(message),
+            Self::Started | Self::Counted | Self::Sending | Self::Confirmed { .. } => None,
+        }
+    }
+}
+
+/// A slip that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Slip {
+    kind: String,
+    said_settled: bool,
+    over: bool,
+}
+
+/// Which slip is to be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlipOwed {
+    /// The one at shift start.
+    First,
+    /// The one that follows Shopify's late answer.
+    Confirmation,
+}
+
+impl SlipOwed {
+    /// As the journal writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Confirmation => "confirmation",
+        }
+    }
+}
+
+/// One opening, as far as the journal goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its id, which is its reference at Shopify.
+    pub id: OpeningId,
+    /// When it began.
+    pub at: Timestamp,
+    /// The count, once confirmed.
+    pub counted: Option<Counted>,
+    /// Where it stands.
+    pub standing: Standing,
+    /// Shopify closed its session again.
+    pub shift_closed: bool,
+    slips: Vec<Slip>,
+}
+
+impl Record {
+    /// Reads one opening's events, oldest first; `None` when there is none.
+    #[must_use]
+    pub fn read<'a>(id: &OpeningId, events: impl IntoIterator<Item = (Timestamp, &'a Event)>) -> Option<Self> {
+        let mut found: Option<Self> = None;
+        for (at, event) in events {
+            let record = found.get_or_insert_with(|| Self {
+                id: id.clone(),
+                at,
+                counted: None,
+                standing: Standing::Started,
+                shift_closed: false,
+                slips: vec![],
+            });
+            record.take(event);
+        }
+        found
+    }
+
+    /// What one more event changes.
+    pub fn take(&mut self, event: &Event) {
+        let standing = match event {
+            Event::OpeningStarted { .. } => Standing::Started,
+            Event::OpeningCancelled { why } => Standing::Cancelled { why: why.clone() },
+            Event::OpeningCounted(counted) => {
+                self.counted = Some(counted.clone());
+                Standing::Counted
+            }
+            Event::OpeningSending { .. } => Standing::Sending,
+            Event::OpeningNotSent { why, .. } => Standing::Waiting { why: why.clone() },
+            Event::OpeningUnknown { why, .. } => Standing::Unknown { why: why.clone() },
+            Event::OpeningAbsent { .. } => Standing::Waiting { why: "it did not arrive and is sent again".to_owned() },
+            Event::OpeningConfirmed { session, .. } => Standing::Confirmed { session: session.clone() },
+            Event::OpeningRefused { code, message, prompt } => {
+                Standing::Refused { code: code.clone(), message: message.clone(), prompt: prompt.clone() }
+            }
+            Event::OpeningNeedsAttention { kind, why, prompt, session } => Standing::NeedsAttention {
+                kind: kind.clone(),
+                why: why.clone(),
+                prompt: prompt.clone(),
+                session: session.clone(),
+            },
+            Event::SlipSending { kind } => {
+                let said_settled = self.standing.is_settled();
+                self.slips.push(Slip { kind: kind.clone(), said_settled, over: false });
+                return;
+            }
+            Event::SlipPrinted { .. } | Event::SlipNotProven { .. } => {
+                if let Some(slip) = self.slips.iter_mut().rev().find(|s| !s.over) {
+                    slip.over = true;
+                }
+                return;
+            }
+            Event::ShiftClosed { .. } => {
+                self.shift_closed = true;
+                return;
+            }
+            Event::DaemonStarted { .. }
+            | Event::DrawerOpened { .. }
+            | Event::DrawerClosed { .. }
+            | Event::DrawerKicked { .. }
+            | Event::DrawerLeftOpen {}
+            | Event::PrinterStatus { .. }
+            | Event::DisplayStatus { .. }
+            | Event::KeypadStatus { .. } => return,
+        };
+        self.standing = standing;
+    }
+
+    /// The shift counts as open: counted, and not refused, handed to a person or closed.
+    #[must_use]
+    pub fn holds_the_shift_open(&self) -> bool {
+        let open = match &self.standing {
+            Standing::Counted
+            | Standing::Sending
+            | Standing::Waiting { .. }
+            | Standing::Unknown { .. }
+            | Standing::Confirmed { .. } => true,
+            Standing::NeedsAttention { kind, .. } => kind == "foreign_session",
+            Standing::Started | Standing::Cancelled { .. } | Standing::Refused { .. } => false,
+        };
+        open && !self.shift_closed
+    }
+
+    /// The session that is open while the shift is.
+    #[must_use]
+    pub fn session(&self) -> Option<&SessionFacts> {
+        match &self.standing {
+            Standing::Confirmed { session } => Some(session),
+            Standing::NeedsAttention { session, .. } => session.as_ref(),
+            Standing::Started
+            | Standing::Cancelled { .. }
+            | Standing::Counted
+            | Standing::Sending
+            | Standing::Waiting { .. }
+            | Standing::Unknown { .. }
+            | Standing::Refused { .. } => None,
+        }
+    }
+
+    /// A slip that has to be printed, by what was printed so far.
+    #[must_use]
+    pub fn slip_owed(&self, second_slip: bool) -> Option<SlipOwed> {
+        self.counted.as_ref()?;
+        let told: Vec<&Slip> = self.slips.iter().filter(|s| s.kind != "copy").collect();
+        if told.is_empty() {
+            return Some(SlipOwed::First);
+        }
+        let settled_since = self.standing.is_settled() && told.iter().all(|s| !s.said_settled);
+        (second_slip && settled_since).then_some(SlipOwed::Confirmation)
+    }
+
+    /// A slip whose sending began and whose end is not in the journal.
+    #[must_use]
+    pub fn slip_interrupted(&self) -> Option<&str> {
+        self.slips.iter().find(|s| !s.over).map(|s| s.kind.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shift::event::{Money, StartedBy};
+
+    fn counted() -> Event {
+        Event::OpeningCounted(Counted {
+            staff_name: "Robin".into(),
+            staff_member_id: "gid://shopify/StaffMember/1".into(),
+            point_of_sale_device_id: "gid://shopify/PointOfSaleDevice/1".into(),
+            reason_code_id: None,
+            balance: Money { amount: "150.00".into(), currency: "USD".into() },
+            lines: vec![],
+            time: "2026-11-23T07:00:00Z".into(),
+            note: String::new(),
+        })
+    }
+
+    fn confirmed() -> Event {
+        let counted = Money { amount: "150.0".into(), currency: "USD".into() };
+        let session = SessionFacts {
+            id: "gid://shopify/PointOfSaleDevicePaymentSession/1".into(),
+            status: "OPEN".into(),
+            opening_time: "2026-11-23T07:00:00Z".into(),
+            opening_note: None,
+            counted,
+            expected: None,
+        };
+        Event::OpeningConfirmed { how: "answered".into(), session }
+    }
+
+    fn record(events: &[Event]) -> Record {
+        let at = Timestamp::UNIX_EPOCH;
+        Record::read(&OpeningId::from_bits(1), events.iter().map(|e| (at, e))).expect("events")
+    }
+
+    fn slip(kind: &str) -> Event {
+        Event::SlipSending { kind: kind.into() }
+    }
+
+    #[test]
+    fn one_slip_is_owed_for_a_count_and_a_second_only_when_the_first_could_not_say_the_end() {
+        let start = Event::OpeningStarted { by: StartedBy::Drawer };
+        assert_eq!(record(&[start]).slip_owed(true), None);
+        assert_eq!(record(&[counted()]).slip_owed(true), Some(SlipOwed::First));
+        assert_eq!(record(&[counted(), slip("first")]).slip_owed(true), None);
+        assert_eq!(record(&[counted(), confirmed(), slip("first")]).slip_owed(true), None);
+        let late = [counted(), slip("first"), confirmed()];
+        assert_eq!(record(&late).slip_owed(true), Some(SlipOwed::Confirmation));
+        assert_eq!(record(&late).slip_owed(false), None, "switched off");
+        let told = [counted(), slip("first"), confirmed(), slip("confirmation")];
+        assert_eq!(record(&told).slip_owed(true), None);
+        let copied = [counted(), slip("first"), slip("copy"), confirmed(), slip("copy")];
+        assert_eq!(record(&copied).slip_owed(true), Some(SlipOwed::Confirmation), "a copy is not the second slip");
+    }
+
+    #[test]
+    fn a_slip_without_an_end_was_interrupted() {
+        assert_eq!(record(&[counted(), slip("first")]).slip_interrupted(), Some("first"));
+        let over = Event::SlipNotProven { kind: "first".into(), why: "x".into() };
+        assert_eq!(record(&[counted(), slip("first"), over]).slip_interrupted(), None);
+    }
+
+    #[test]
+    fn the_shift_is_open_from_the_count_until_shopify_closed_it_or_refused() {
+        assert!(record(&[counted()]).holds_the_shift_open());
+        assert!(record(&[counted(), confirmed()]).holds_the_shift_open());
+        let closed = Event::ShiftClosed { session_id: "x".into() };
+        assert!(!record(&[counted(), confirmed(), closed]).holds_the_shift_open());
+        let refused = Event::OpeningRefused { code: "X".into(), message: "no".into(), prompt: Default::default() };
+        assert!(!record(&[counted(), refused]).holds_the_shift_open());
+    }
+}

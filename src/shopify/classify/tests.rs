@@ -1,0 +1,116 @@
+use super::*;
+
+fn answer(status: u16, body: &str) -> Answer {
+    Answer { status, retry_after: None, body: body.as_bytes().to_vec() }
+}
+
+fn verdict(body: &str) -> Outcome {
+    match mutation(&answer(200, body)) {
+        Verdict::Is(outcome) => outcome,
+        Verdict::TokenRefused => panic!("a 200 is no 401"),
+    }
+}
+
+const SESSION: &str = r#"{"id":"gid://shopify/PointOfSaleDevicePaymentSession/7","status":"OPEN","openingTime":"2026-11-23T07:00:00Z",
+  "openingNote":"[db:0000000007]","currency":"USD","cashCountedAtOpen":{"amount":"150.0","currencyCode":"USD"},
+  "expectedCashAtOpen":{"amount":"120.0","currencyCode":"USD"}}"#;
+
+fn opened(session: &str, user_errors: &str, rest: &str) -> String {
+    format!(r#"{{"data":{{"opened":{{"pointOfSaleDevicePaymentSession":{session},"userErrors":{user_errors}}}}}{rest}}}"#)
+}
+
+#[test]
+fn an_object_under_the_root_means_executed_whatever_errors_says() {
+    let with_errors = r#","errors":[{"message":"Access denied","path":["opened","pointOfSaleDevicePaymentSession","x"],"extensions":{"code":"ACCESS_DENIED"}}]"#;
+    for rest in ["", with_errors] {
+        let Outcome::Executed(session) = verdict(&opened(SESSION, "[]", rest)) else { panic!("executed") };
+        assert_eq!(session.counted.amount, "150.0");
+        assert_eq!(session.expected.map(|m| m.amount).as_deref(), Some("120.0"));
+    }
+}
+
+#[test]
+fn a_user_error_is_a_refusal_with_its_code() {
+    let body = opened("null", r#"[{"code":"ALREADY_OPEN","field":null,"message":"is open"}]"#, "");
+    assert_eq!(verdict(&body), Outcome::Refused { code: "ALREADY_OPEN".into(), message: "is open".into() });
+    let without_code = opened("null", r#"[{"code":null,"field":null,"message":"no"}]"#, "");
+    assert!(matches!(verdict(&without_code), Outcome::Refused { code, .. } if code == "UNKNOWN_CODE"));
+}
+
+#[test]
+fn a_null_root_is_rejected_only_with_a_known_code_on_its_path() {
+    let denied = |path: &str, code: &str| {
+        format!(
+            r#"{{"data":{{"opened":null}},"errors":[{{"message":"m","path":{path},"extensions":{{"code":"{code}"}}}}]}}"#
+        )
+    };
+    assert!(matches!(verdict(&denied(r#"["opened"]"#, "ACCESS_DENIED")), Outcome::Rejected { .. }));
+    assert!(matches!(verdict(&denied(r#"["opened"]"#, "SOMETHING_NEW")), Outcome::Unknown { .. }));
+    assert!(matches!(verdict(&denied(r#"["opened","x"]"#, "ACCESS_DENIED")), Outcome::Unknown { .. }));
+    assert!(matches!(verdict(r#"{"data":{"opened":null}}"#), Outcome::Unknown { .. }));
+}
+
+#[test]
+fn errors_without_data_are_told_apart() {
+    let failed = |code: &str| format!(r#"{{"errors":[{{"message":"m","extensions":{{"code":"{code}"}}}}]}}"#);
+    for code in NEVER_RAN {
+        assert!(matches!(verdict(&failed(code)), Outcome::Rejected { .. }), "{code}");
+    }
+    for code in ["INTERNAL_SERVER_ERROR", "TIMEOUT", "ANOTHER"] {
+        assert!(matches!(verdict(&failed(code)), Outcome::Unknown { .. }), "{code}");
+    }
+    let throttled = r#"{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}],
+      "extensions":{"cost":{"requestedQueryCost":10.0,"actualQueryCost":null,"throttleStatus":{"maximumAvailable":2000.0,"currentlyAvailable":2,"restoreRate":4}}}}"#;
+    assert_eq!(
+        verdict(throttled),
+        Outcome::NotExecuted { why: "Shopify asks to slow down".into(), retry_after: Some(Duration::from_secs(2)) }
+    );
+}
+
+#[test]
+fn what_is_no_answer_is_unknown() {
+    for body in [
+        "",
+        "<html>",
+        r#"{"data":null}"#,
+        r#"{"data":{}}"#,
+        r#"{"data":{"opened":3}}"#,
+        "[]",
+        "null",
+        r#"{"data":{"opened""#,
+    ] {
+        assert!(matches!(verdict(body), Outcome::Unknown { .. }), "{body}");
+    }
+    assert!(matches!(verdict(&opened("null", "[]", "")), Outcome::Unknown { .. }));
+    assert!(matches!(verdict(&opened(r#"{"id":"gid://shopify/Order/1"}"#, "[]", "")), Outcome::Unknown { .. }));
+}
+
+#[test]
+fn every_status_of_the_fact_sheet_has_its_row() {
+    for status in [400, 402, 403, 404, 423, 430, 501] {
+        assert!(matches!(mutation(&answer(status, "")), Verdict::Is(Outcome::Rejected { .. })), "{status}");
+    }
+    for status in [500, 502, 503, 504, 530, 540, 301, 204, 418] {
+        assert!(matches!(mutation(&answer(status, "")), Verdict::Is(Outcome::Unknown { .. })), "{status}");
+    }
+    assert_eq!(mutation(&answer(401, "")), Verdict::TokenRefused);
+    let slow = Answer { retry_after: Some(7), ..answer(429, "") };
+    assert!(
+        matches!(mutation(&slow), Verdict::Is(Outcome::NotExecuted { retry_after: Some(d), .. }) if d == Duration::from_secs(7))
+    );
+}
+
+#[test]
+fn a_read_is_healthy_only_without_errors_and_warnings() {
+    let list = format!(r#"{{"data":{{"sessions":{{"nodes":[{SESSION}]}}}}}}"#);
+    assert!(matches!(sessions(&answer(200, &list)), Read::Healthy(s) if s.len() == 1));
+    let warned = format!(
+        r#"{{"data":{{"sessions":{{"nodes":[]}}}},"extensions":{{"search":[{{"warnings":[{{"field":"x","code":"invalid_field"}}]}}]}}}}"#
+    );
+    assert!(matches!(sessions(&answer(200, &warned)), Read::Failed { .. }));
+    for body in [r#"{"data":{"sessions":{"nodes":[{}]}}}"#, r#"{"data":null}"#, "x", r#"{"errors":"[API] Invalid API key"}"#]
+    {
+        assert!(matches!(sessions(&answer(200, body)), Read::Failed { .. }), "{body}");
+    }
+    assert!(matches!(sessions(&answer(502, &list)), Read::Failed { .. }));
+}
