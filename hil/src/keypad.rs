@@ -1,31 +1,101 @@
-//! A serial keypad, and the badge scanner that shares its kind of line.
+//! A serial keypad, and the badge scanner that shares its kind of line: ASCII digits, 0D ends, 08 deletes, 1B clears.
+//! Source: the generic line protocol of the fact sheet on displays and keypads, 2.3; there is no common standard.
 use crate::line::{Attach, Line};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::AbortHandle;
 
-/// A keypad, or a badge scanner, on a serial line.
+/// A keypad, or a badge scanner, on a serial line. Clones are the same keypad; with the last one it is gone.
 #[derive(Debug, Clone)]
-pub struct Keypad(Line);
+pub struct Keypad(Arc<Owner>);
+
+#[derive(Debug)]
+struct Owner {
+    line: Line,
+    listener: AbortHandle,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.listener.abort();
+        self.line.shut_down();
+    }
+}
 
 impl Keypad {
     /// Starts a keypad on its wire.
     pub async fn spawn(attach: Attach) -> io::Result<Keypad> {
-        Ok(Keypad(Line::open(attach).await?))
+        let line = Line::open(attach).await?;
+        let listener = tokio::spawn(ignore(line.clone())).abort_handle();
+        Ok(Keypad(Arc::new(Owner { line, listener })))
     }
-    /// Types words of digits and the keys `Enter`, `Clear` and `Backspace`, with `gap` between keys.
-    pub async fn type_keys(&self, _keys: &str, _gap: Duration) {}
+
+    /// Presses keys, with `gap` between one and the next: the words `Enter`, `Clear` and `Backspace` are keys, all other
+    /// words are typed character by character. `1042 Enter` is five keys.
+    pub async fn type_keys(&self, keys: &str, gap: Duration) {
+        let mut first = true;
+        for key in key_bytes(keys) {
+            if !std::mem::take(&mut first) {
+                tokio::time::sleep(gap).await;
+            }
+            self.raw(&[key]).await;
+        }
+    }
+
     /// A badge scan: all characters in one burst, ended by 0D.
-    pub async fn badge(&self, _code: &str) {}
-    /// Any bytes.
-    pub async fn raw(&self, _bytes: &[u8]) {}
+    pub async fn badge(&self, code: &str) {
+        self.raw(&[code.as_bytes(), b"\r"].concat()).await;
+    }
+
+    /// Any bytes. With nobody at the other end they are lost.
+    pub async fn raw(&self, bytes: &[u8]) {
+        // An unplugged keypad can be typed on; it only does no good.
+        self.0.line.write(bytes).await.ok();
+    }
+
     /// Pulls the cable.
-    pub fn unplug(&self) {}
+    pub fn unplug(&self) {
+        self.0.line.unplug();
+    }
+
     /// Puts the cable back.
     pub async fn plug(&self) -> io::Result<()> {
-        self.0.plug().await
+        self.0.line.plug().await
     }
+
     /// Its wire.
     pub fn line(&self) -> &Line {
-        &self.0
+        &self.0.line
+    }
+}
+
+/// A keypad takes nothing from its host, but the bytes must not pile up on the wire.
+async fn ignore(line: Line) {
+    let mut buf = [0; 256];
+    while let Ok(1..) = line.read(&mut buf).await {}
+}
+
+/// The bytes of the named keys.
+fn key_bytes(keys: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for word in keys.split_whitespace() {
+        match word {
+            "Enter" => bytes.push(0x0D),
+            "Clear" => bytes.push(0x1B),
+            "Backspace" => bytes.push(0x08),
+            other => bytes.extend(other.bytes()),
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_keys_and_digits_are_themselves() {
+        assert_eq!(key_bytes("10 Backspace 42 Clear 7 Enter"), b"10\x0842\x1B7\x0D");
     }
 }

@@ -1,10 +1,32 @@
-//! One device's wire: a virtual serial pair, a TCP port or a real serial port.
+//! One device's wire: a virtual serial pair, a TCP port or a real serial port. It carries bytes and knows nothing of them.
+//!
+//! ## Why `send` writes in the caller's thread
+//! The rig measures the daemon in microseconds. Bytes of an unpaced line go to the kernel at once; a task (the pump) takes
+//! over only what is paced, or what the kernel does not take.
+mod pace;
+mod pty;
+mod tcp;
+mod wire;
+
+use pace::Pace;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
-use tokio::sync::broadcast;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::task::AbortHandle;
+use wire::Wire;
+
+/// The most bytes that wait for a host that does not read. A UART would lose them much earlier.
+const OUT_LIMIT: usize = 64 * 1024;
+
+/// Pieces of bytes that a slow listener of [`Line::tap`] may be behind.
+const TAP_DEPTH: usize = 4096;
+
+/// How often a real port that failed is tried again.
+const REOPEN_EVERY: Duration = Duration::from_millis(500);
 
 /// Where a device is attached.
 #[derive(Debug, Clone)]
@@ -18,7 +40,7 @@ pub enum Attach {
         /// Paced to this speed at 10 bits a byte; `None` is as fast as the kernel.
         baud: Option<u32>,
     },
-    /// A raw TCP port, as on network printers.
+    /// A raw TCP port, as on network printers. One client is served, further ones wait unanswered.
     Tcp {
         /// Address to listen on; port 0 picks a free one.
         listen: SocketAddr,
@@ -41,49 +63,414 @@ pub enum Direction {
     FromDevice,
 }
 
-/// The wire of one device.
+/// The wire of one device. Clones are the same wire; the last one to go takes the link with it.
 #[derive(Debug, Clone)]
-pub struct Line(Arc<Attach>);
+pub struct Line(Arc<Owner>);
+
+#[derive(Debug)]
+struct Owner {
+    inner: Arc<Inner>,
+    pump: AbortHandle,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.pump.abort();
+        self.inner.pull();
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    attach: Attach,
+    wire: Mutex<Option<Arc<Wire>>>,
+    /// Counts plugging, unplugging and the end.
+    turns: watch::Sender<Turn>,
+    coming: Mutex<Coming>,
+    going: Mutex<Going>,
+    more: Notify,
+    connected: watch::Sender<bool>,
+    tap: broadcast::Sender<(Direction, Instant, Vec<u8>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Plugged(u64),
+    Unplugged(u64),
+    Down,
+}
+
+/// Bytes on their way to the device.
+#[derive(Debug)]
+struct Coming {
+    pace: Option<Pace>,
+    /// Taken from the kernel; their last bit arrives at the given moment.
+    held: VecDeque<u8>,
+    due: Option<Instant>,
+    /// The last group was full, so more was probably waiting behind it.
+    full: bool,
+}
+
+/// Bytes on their way to the host.
+#[derive(Debug)]
+struct Going {
+    pace: Option<Pace>,
+    queue: VecDeque<u8>,
+    taken: u64,
+    done: watch::Sender<u64>,
+}
 
 impl Line {
     /// Puts the device on its wire.
     pub async fn open(attach: Attach) -> io::Result<Line> {
-        Ok(Line(Arc::new(attach)))
+        let wire = Wire::open(&attach).await?;
+        let attach = match (attach, wire.addr()) {
+            (Attach::Tcp { .. }, Some(listen)) => Attach::Tcp { listen },
+            (other, _) => other,
+        };
+        let baud = match &attach {
+            Attach::Pair { baud, .. } => *baud,
+            Attach::Tcp { .. } | Attach::Port { .. } => None,
+        };
+        let inner = Arc::new(Inner {
+            attach,
+            wire: Mutex::new(Some(Arc::new(wire))),
+            turns: watch::Sender::new(Turn::Plugged(0)),
+            coming: Mutex::new(Coming { pace: baud.map(Pace::new), held: VecDeque::new(), due: None, full: false }),
+            going: Mutex::new(Going {
+                pace: baud.map(Pace::new),
+                queue: VecDeque::new(),
+                taken: 0,
+                done: watch::Sender::new(0),
+            }),
+            more: Notify::new(),
+            connected: watch::Sender::new(false),
+            tap: broadcast::Sender::new(TAP_DEPTH),
+        });
+        let pump = tokio::spawn(pump(Arc::clone(&inner))).abort_handle();
+        Ok(Line(Arc::new(Owner { inner, pump })))
     }
+
     /// The link a host opens, or the real port.
     pub fn path(&self) -> Option<PathBuf> {
-        None
+        match &self.0.inner.attach {
+            Attach::Pair { dir, name, .. } => Some(dir.join(name)),
+            Attach::Port { path, .. } => Some(path.clone()),
+            Attach::Tcp { .. } => None,
+        }
     }
+
     /// The TCP address, with the port that was really taken.
     pub fn addr(&self) -> Option<SocketAddr> {
-        None
+        match self.0.inner.attach {
+            Attach::Tcp { listen } => Some(listen),
+            Attach::Pair { .. } | Attach::Port { .. } => None,
+        }
     }
+
     /// Waits for bytes from the host, across hang-ups and re-opens. `Ok(0)` only after [`Line::shut_down`].
-    pub async fn read(&self, _buf: &mut [u8]) -> io::Result<usize> {
-        std::future::pending().await
+    /// Nothing is lost when the future is dropped. One reader at a time.
+    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let inner = &self.0.inner;
+        let mut turns = inner.turns.subscribe();
+        loop {
+            let turn = *turns.borrow_and_update();
+            if turn == Turn::Down {
+                return Ok(0);
+            }
+            let Some(wire) = inner.plugged() else {
+                if turns.changed().await.is_err() {
+                    return Ok(0);
+                }
+                continue;
+            };
+            tokio::select! {
+                biased;
+                _ = turns.changed() => {}
+                got = inner.take(&wire, buf) => match got {
+                    Ok(0) => {}
+                    Ok(n) => {
+                        inner.note(Direction::ToDevice, &buf[..n]);
+                        if !*inner.connected.borrow() {
+                            inner.look(&wire);
+                        }
+                        return Ok(n);
+                    }
+                    Err(_) => {
+                        drop(wire);
+                        self.reopen().await;
+                    }
+                }
+            }
+        }
     }
-    /// Sends bytes to the host and waits until they are on the wire.
-    pub async fn write(&self, _bytes: &[u8]) -> io::Result<()> {
-        Ok(())
+
+    /// Sends bytes to the host and waits until they are on the wire. With nobody there they are lost, as on a real wire.
+    pub async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let ticket = self.0.inner.send(bytes)?;
+        let mut done = self.0.inner.lock_going().done.subscribe();
+        // The sender lives in `inner`, which we hold.
+        done.wait_for(|done| *done >= ticket).await.map(|_| ()).map_err(io::Error::other)
     }
-    /// Sends without waiting; what the wire does not take now follows by itself.
-    pub fn send(&self, _bytes: &[u8]) -> io::Result<()> {
-        Ok(())
+
+    /// Sends without waiting; what the wire does not take now follows by itself, in order.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.inner.send(bytes).map(|_| ())
     }
-    /// Pulls the cable.
-    pub fn unplug(&self) {}
-    /// Puts the cable back: same name, fresh pair.
+
+    /// Pulls the cable: the link is gone and the other side sees a hang-up. TCP: reset, and the port is closed.
+    pub fn unplug(&self) {
+        self.0.inner.pull();
+    }
+
+    /// Puts the cable back: a fresh pair under the same name, or the same TCP port.
     pub async fn plug(&self) -> io::Result<()> {
+        let inner = &self.0.inner;
+        if inner.plugged().is_some() {
+            return Ok(());
+        }
+        let wire = Wire::open(&inner.attach).await?;
+        *inner.lock_wire() = Some(Arc::new(wire));
+        inner.turn(Turn::Plugged);
         Ok(())
     }
+
     /// Ends the line for good: readers get `Ok(0)`.
-    pub fn shut_down(&self) {}
-    /// Whether a host has it open.
+    pub fn shut_down(&self) {
+        self.0.inner.pull();
+        self.0.inner.turns.send_replace(Turn::Down);
+    }
+
+    /// Whether a host has it open. A real port cannot tell and says yes.
     pub fn is_connected(&self) -> bool {
-        false
+        self.0.inner.plugged().is_some_and(|w| w.look())
     }
-    /// Every piece of bytes with the moment it passed.
+
+    /// Changes of [`Line::is_connected`].
+    pub fn connection(&self) -> watch::Receiver<bool> {
+        self.0.inner.connected.subscribe()
+    }
+
+    /// Every piece of bytes with the moment it passed: read from the kernel, or just before it was given to the kernel.
     pub fn tap(&self) -> broadcast::Receiver<(Direction, Instant, Vec<u8>)> {
-        broadcast::channel(1).1
+        self.0.inner.tap.subscribe()
     }
+
+    /// A wire that failed by itself: only a real port does. It is tried again until it works or the cable is pulled.
+    async fn reopen(&self) {
+        self.unplug();
+        let mut turns = self.0.inner.turns.subscribe();
+        while self.0.inner.plugged().is_none() && *turns.borrow_and_update() != Turn::Down {
+            tokio::time::sleep(REOPEN_EVERY).await;
+            if self.plug().await.is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn plugged(&self) -> Option<Arc<Wire>> {
+        self.lock_wire().clone()
+    }
+
+    fn pull(&self) {
+        let Some(wire) = self.lock_wire().take() else { return };
+        wire.pull();
+        let mut coming = lock(&self.coming);
+        coming.held.clear();
+        coming.due = None;
+        drop(coming);
+        self.lose_queue();
+        self.connected.send_if_modified(|was| std::mem::replace(was, false));
+        self.turn(Turn::Unplugged);
+    }
+
+    fn turn(&self, to: fn(u64) -> Turn) {
+        self.turns.send_if_modified(|turn| match *turn {
+            Turn::Plugged(n) | Turn::Unplugged(n) => {
+                *turn = to(n + 1);
+                true
+            }
+            Turn::Down => false,
+        });
+    }
+
+    /// Bytes for the device, no earlier than the wire brings them.
+    async fn take(&self, wire: &Wire, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(group) = lock(&self.coming).pace.as_ref().map(Pace::group) else {
+            return wire.read(buf).await;
+        };
+        if lock(&self.coming).held.is_empty() {
+            let asked = now();
+            let mut room = vec![0; group];
+            let got = wire.read(&mut room).await?;
+            let arrived = now();
+            let mut coming = lock(&self.coming);
+            let waited = coming.full && arrived - asked < Duration::from_millis(1);
+            coming.full = got == group;
+            coming.held.extend(&room[..got]);
+            coming.due = coming.pace.as_mut().map(|pace| pace.pass(arrived, got, waited));
+        }
+        let due = lock(&self.coming).due;
+        if let Some(due) = due {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        let mut coming = lock(&self.coming);
+        let n = coming.held.len().min(buf.len());
+        for (to, byte) in buf.iter_mut().zip(coming.held.drain(..n)) {
+            *to = byte;
+        }
+        Ok(n)
+    }
+
+    /// Takes bytes for the host; gives the count at which they are on the wire.
+    fn send(&self, bytes: &[u8]) -> io::Result<u64> {
+        let wire = self.plugged().ok_or(io::ErrorKind::NotConnected)?;
+        let mut going = self.lock_going();
+        if !wire.has_host() {
+            return Ok(going.taken);
+        }
+        let mut rest = bytes;
+        if going.pace.is_none() && going.queue.is_empty() {
+            let at = now();
+            match wire.try_write(bytes) {
+                Ok(n) => {
+                    self.note_at(Direction::FromDevice, at, &bytes[..n]);
+                    going.passed(n);
+                    rest = &bytes[n..];
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let room = OUT_LIMIT.saturating_sub(going.queue.len());
+        let fits = rest.len().min(room);
+        going.queue.extend(&rest[..fits]);
+        going.taken += u64::try_from(fits).unwrap_or(0);
+        let ticket = going.taken;
+        drop(going);
+        if fits > 0 {
+            self.more.notify_one();
+        }
+        Ok(ticket)
+    }
+
+    /// Hosts that came or went are told to whom it may concern.
+    fn look(&self, wire: &Wire) {
+        let there = wire.look();
+        self.connected.send_if_modified(|was| std::mem::replace(was, there) != there);
+        if !there {
+            self.lose_queue();
+        }
+    }
+
+    /// What was still to be sent is lost.
+    fn lose_queue(&self) {
+        let mut going = self.lock_going();
+        going.queue.clear();
+        let taken = going.taken;
+        going.done.send_replace(taken);
+    }
+
+    fn note(&self, direction: Direction, bytes: &[u8]) {
+        if self.tap.receiver_count() > 0 {
+            self.note_at(direction, now(), bytes);
+        }
+    }
+
+    fn note_at(&self, direction: Direction, at: Instant, bytes: &[u8]) {
+        if self.tap.receiver_count() > 0 && !bytes.is_empty() {
+            // A listener that went away meanwhile misses nothing.
+            drop(self.tap.send((direction, at, bytes.to_vec())));
+        }
+    }
+
+    fn lock_wire(&self) -> MutexGuard<'_, Option<Arc<Wire>>> {
+        lock(&self.wire)
+    }
+
+    fn lock_going(&self) -> MutexGuard<'_, Going> {
+        lock(&self.going)
+    }
+}
+
+impl Going {
+    /// `n` bytes went past the queue.
+    fn passed(&mut self, n: usize) {
+        self.taken += u64::try_from(n).unwrap_or(0);
+        let taken = self.taken;
+        self.done.send_replace(taken);
+    }
+}
+
+/// Moves queued bytes at the wire's pace, and watches hosts come and go.
+async fn pump(inner: Arc<Inner>) {
+    let mut turns = inner.turns.subscribe();
+    loop {
+        if *turns.borrow_and_update() == Turn::Down {
+            return;
+        }
+        let Some(wire) = inner.plugged() else {
+            if turns.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        inner.look(&wire);
+        tokio::select! {
+            biased;
+            _ = turns.changed() => {}
+            changed = wire.host_change() => if changed.is_err() {
+                // Out of descriptors, for one: give others the time to close some.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            },
+            moved = move_queue(&inner, &wire) => if moved.is_err() {
+                inner.lose_queue();
+            },
+        }
+    }
+}
+
+/// Sends the queue group by group, for ever. Dropped between groups it loses nothing.
+async fn move_queue(inner: &Inner, wire: &Wire) -> io::Result<()> {
+    let mut waited = false;
+    loop {
+        let (group, due) = {
+            let mut going = inner.lock_going();
+            let limit = going.pace.as_ref().map_or(4096, Pace::group).min(going.queue.len());
+            let group: Vec<u8> = going.queue.iter().take(limit).copied().collect();
+            let due = going.pace.as_mut().filter(|_| limit > 0).map(|pace| pace.pass(now(), limit, waited));
+            (group, due)
+        };
+        if group.is_empty() {
+            waited = false;
+            inner.more.notified().await;
+            continue;
+        }
+        if let Some(due) = due {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        let at = now();
+        let sent = wire.write(&group).await?;
+        inner.note_at(Direction::FromDevice, at, &group[..sent]);
+        let mut going = inner.lock_going();
+        // The queue may have been lost meanwhile.
+        let sent = sent.min(going.queue.len());
+        going.queue.drain(..sent);
+        let done = going.taken - u64::try_from(going.queue.len()).unwrap_or(0);
+        going.done.send_replace(done);
+        waited = true;
+    }
+}
+
+/// The rig measures real devices in real time; this is where its devices read the clock.
+#[expect(clippy::disallowed_methods, reason = "the one clock reading of the simulated devices")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// A poisoned lock only means that some test's assertion failed while it was held.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,27 @@
 //! A simulated ESC/POS receipt printer with a cash drawer behind each pin of its kick connector.
+//!
+//! This file joins the firmware ([`machine`]) with its wire and the clock, and is the hand that turns keys and changes paper.
+mod codepage;
+mod drawer;
+mod execute;
+mod machine;
+mod parse;
+mod status;
+
 use crate::display::Display;
-use crate::line::{Attach, Line};
+use crate::line::{Attach, Line, lock, now};
+use crate::paper::{Piece, picture};
+use machine::Machine;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
+use tokio::task::AbortHandle;
+
+pub(crate) use codepage::CodePage;
+
+/// Events that a slow listener may be behind.
+const EVENT_DEPTH: usize = 4096;
 
 /// The level of the sense line (pin 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,67 +151,265 @@ pub enum PrinterEvent {
     Disconnected,
 }
 
-/// A simulated receipt printer.
+/// A simulated receipt printer. Clones are the same printer; with the last one it is gone.
 #[derive(Debug, Clone)]
-pub struct Printer(Arc<Line>);
+pub struct Printer(Arc<Owner>);
+
+#[derive(Debug)]
+struct Owner {
+    core: Arc<Core>,
+    tasks: [AbortHandle; 3],
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.core.line.shut_down();
+    }
+}
+
+#[derive(Debug)]
+struct Core {
+    line: Line,
+    machine: Mutex<Machine>,
+    events: broadcast::Sender<PrinterEvent>,
+    /// The machine's next deadline may have changed.
+    wake: Notify,
+    /// There may be room in the buffer again.
+    room: Notify,
+}
+
+/// A piece that was cut, with its picture once somebody wanted it.
+#[derive(Debug)]
+struct Printed {
+    piece: Piece,
+    png: OnceLock<Vec<u8>>,
+}
+
+impl Printed {
+    fn new(piece: Piece) -> Self {
+        Self { piece, png: OnceLock::new() }
+    }
+
+    fn slip(&self) -> Slip {
+        Slip { text: self.piece.text(), png: self.png.get_or_init(|| picture::png(&self.piece)).clone() }
+    }
+}
+
+impl Core {
+    /// The one way to the machine: what it says goes out before anybody else may touch it, so that answers keep their order.
+    fn with<T>(&self, f: impl FnOnce(&mut Machine, Instant) -> T) -> T {
+        let mut machine = lock(&self.machine);
+        let (deadline, full) = (machine.next_wake(), machine.room() == 0);
+        let result = f(&mut machine, now());
+        let answers = std::mem::take(&mut machine.answers);
+        if !answers.is_empty() {
+            // Without a cable, answers go nowhere: so it is with a real printer.
+            drop(self.line.send(&answers));
+        }
+        for event in machine.events.drain(..) {
+            // With nobody listening, nobody misses it.
+            drop(self.events.send(event));
+        }
+        if std::mem::take(&mut machine.cable_pulled) {
+            self.line.unplug();
+        }
+        if machine.next_wake() != deadline {
+            self.wake.notify_one();
+        }
+        if full && machine.room() > 0 {
+            self.room.notify_one();
+        }
+        result
+    }
+
+    /// Takes bytes while the buffer has room. Without room the line is not read: that is BUSY.
+    async fn receive(self: Arc<Self>) {
+        let mut buf = [0; machine::BUFFER];
+        loop {
+            let room = lock(&self.machine).room();
+            if room == 0 {
+                self.room.notified().await;
+                continue;
+            }
+            match self.line.read(&mut buf[..room]).await {
+                Ok(0) | Err(_) => return,
+                Ok(n) => self.with(|machine, now| machine.receive(now, &buf[..n])),
+            }
+        }
+    }
+
+    /// Moves what moves by time.
+    async fn keep_time(self: Arc<Self>) {
+        loop {
+            let deadline = lock(&self.machine).next_wake();
+            match deadline {
+                None => self.wake.notified().await,
+                Some(at) => tokio::select! {
+                    () = self.wake.notified() => {}
+                    () = tokio::time::sleep_until(at.into()) => self.with(Machine::tick),
+                },
+            }
+        }
+    }
+
+    /// Tells of hosts that come and go.
+    async fn watch_hosts(self: Arc<Self>) {
+        let mut connection = self.line.connection();
+        while connection.changed().await.is_ok() {
+            let there = *connection.borrow_and_update();
+            self.with(|machine, _| {
+                machine.events.push(if there { PrinterEvent::Connected } else { PrinterEvent::Disconnected });
+                if !there {
+                    machine.host_left();
+                }
+            });
+        }
+    }
+}
 
 impl Printer {
     /// Starts a printer on its wire.
-    pub async fn spawn(_spec: PrinterSpec, attach: Attach) -> io::Result<Printer> {
-        Ok(Printer(Arc::new(Line::open(attach).await?)))
+    pub async fn spawn(spec: PrinterSpec, attach: Attach) -> io::Result<Printer> {
+        let core = Arc::new(Core {
+            line: Line::open(attach).await?,
+            machine: Mutex::new(Machine::new(spec)),
+            events: broadcast::Sender::new(EVENT_DEPTH),
+            wake: Notify::new(),
+            room: Notify::new(),
+        });
+        let tasks = [
+            tokio::spawn(Arc::clone(&core).receive()).abort_handle(),
+            tokio::spawn(Arc::clone(&core).keep_time()).abort_handle(),
+            tokio::spawn(Arc::clone(&core).watch_hosts()).abort_handle(),
+        ];
+        Ok(Printer(Arc::new(Owner { core, tasks })))
     }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Machine, Instant) -> T) -> T {
+        self.0.core.with(f)
+    }
+
+    /// Something about the printer changed by hand: work that stood still goes on, and changes are told.
+    fn set(&self, f: impl FnOnce(&mut Machine)) {
+        self.with(|machine, now| {
+            f(machine);
+            machine.changed();
+            machine.run(now);
+        });
+    }
+
     /// Its wire.
     pub fn line(&self) -> &Line {
-        &self.0
+        &self.0.core.line
     }
-    /// Opens the drawer with the key.
-    pub fn key(&self) {}
+
+    /// Opens the first drawer with its key, jammed or not.
+    pub fn key(&self) {
+        self.with(Machine::key);
+    }
+
     /// Pushes every open drawer shut.
-    pub fn push_drawer_shut(&self) {}
+    pub fn push_drawer_shut(&self) {
+        self.with(|machine, _| machine.push_shut());
+    }
+
     /// Whether a drawer is open.
     pub fn drawer_is_open(&self) -> bool {
-        false
+        lock(&self.0.core.machine).drawers.iter().flatten().any(drawer::Drawer::is_open)
     }
-    /// A jammed drawer's latch does not give way to a pulse.
-    pub fn jam(&self, _jammed: bool) {}
-    /// Changes the paper.
-    pub fn set_paper(&self, _paper: Paper) {}
-    /// The paper runs out after that many more lines.
-    pub fn out_of_paper_after(&self, _lines: u32) {}
+
+    /// A jammed drawer's latch does not give way to a pulse; the key still opens it.
+    pub fn jam(&self, jammed: bool) {
+        self.set(|machine| machine.jammed = jammed);
+    }
+
+    /// Changes the paper. A job that stood still for want of paper goes on.
+    pub fn set_paper(&self, paper: Paper) {
+        self.set(|machine| {
+            machine.paper = paper;
+            machine.lines_left = None;
+        });
+    }
+
+    /// The paper runs out after that many more lines; with 0 it is out now.
+    pub fn out_of_paper_after(&self, lines: u32) {
+        self.set(|machine| {
+            machine.lines_left = Some(lines);
+            if lines == 0 {
+                machine.paper_moved(0);
+            }
+        });
+    }
+
     /// Opens or shuts the cover.
-    pub fn set_cover(&self, _open: bool) {}
+    pub fn set_cover(&self, open: bool) {
+        self.set(|machine| machine.cover_open = open);
+    }
+
     /// Takes the printer offline, or back.
-    pub fn set_offline(&self, _offline: bool) {}
+    pub fn set_offline(&self, offline: bool) {
+        self.set(|machine| machine.switched_off = offline);
+    }
+
     /// Pulls the cable.
-    pub fn unplug(&self) {}
+    pub fn unplug(&self) {
+        self.line().unplug();
+    }
+
     /// Puts the cable back.
     pub async fn plug(&self) -> io::Result<()> {
-        Ok(())
+        self.line().plug().await
     }
-    /// Off and on again.
-    pub async fn power_cycle(&self) {}
-    /// Pulls the cable after that many more bytes.
-    pub fn unplug_after(&self, _bytes: usize) {}
-    /// The pieces of paper cut so far.
+
+    /// Off and on again: buffers and modes are gone and nothing is sent. Over TCP the connection is reset too.
+    pub async fn power_cycle(&self) {
+        self.with(|machine, _| machine.power_on());
+        if self.line().addr().is_some() {
+            self.line().unplug();
+            // The port was ours a moment ago; if somebody took it, clients see a printer that is off.
+            self.line().plug().await.ok();
+        }
+    }
+
+    /// Pulls the cable after that many more bytes; the last of them still arrives.
+    pub fn unplug_after(&self, bytes: usize) {
+        if bytes == 0 {
+            return self.unplug();
+        }
+        self.with(|machine, _| machine.unplug_after = Some(bytes));
+    }
+
+    /// The pieces of paper cut so far. The pictures are drawn at the first call.
     pub fn slips(&self) -> Vec<Slip> {
-        Vec::new()
+        let pieces = lock(&self.0.core.machine).pieces.clone();
+        pieces.iter().map(|piece| piece.slip()).collect()
     }
+
     /// What is printed and not cut yet.
     pub fn uncut_text(&self) -> String {
-        String::new()
+        lock(&self.0.core.machine).head.text()
     }
+
     /// What the host sent wrong.
     pub fn warnings(&self) -> Vec<Warning> {
-        Vec::new()
+        lock(&self.0.core.machine).warnings.clone()
     }
+
     /// The pulses so far.
     pub fn kicks(&self) -> Vec<Kick> {
-        Vec::new()
+        lock(&self.0.core.machine).kicks.clone()
     }
+
     /// What happens, as it happens.
     pub fn events(&self) -> broadcast::Receiver<PrinterEvent> {
-        broadcast::channel(1).1
+        self.0.core.events.subscribe()
     }
+
     /// Puts a display behind the printer, selected with `ESC =`.
-    pub fn attach_display(&self, _display: Display) {}
+    pub fn attach_display(&self, display: Display) {
+        self.with(|machine, _| machine.display = Some(display));
+    }
 }
