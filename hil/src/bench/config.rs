@@ -27,6 +27,9 @@ pub(super) struct Facts<'a> {
     pub(super) tills: Vec<TillFacts<'a>>,
 }
 
+/// What the displays show when nothing happens.
+pub const IDLE: [&str; 2] = ["RIG STORE", "WELCOME"];
+
 /// Name, number and Shopify id of the rig's staff. Kim has a badge.
 pub const STAFF: &[(&str, &str, u64)] = &[("Robin", "1042", 1), ("Sam", "2001", 2), ("Kim", "B7F3A", 3)];
 
@@ -93,6 +96,7 @@ fn write_till(out: &mut String, spec: &BenchSpec, till: &TillFacts<'_>) -> std::
     };
     if let Some((profile, port)) = display {
         writeln!(out, "\n[till.display]\nprofile = \"{profile}\"\n{port}\necho = {}", text(&spec.echo))?;
+        writeln!(out, "idle = [{}, {}]", text(IDLE[0]), text(IDLE[1]))?;
     }
     writeln!(out, "\n[till.keypad]\nprofile = \"serial-keypad\"\n{}", serial(&till.keypad))?;
     writeln!(out, "\n[till.count]\nentry = {}\nsecond_slip = {}", text(&spec.entry), spec.second_slip)?;

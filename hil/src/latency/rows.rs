@@ -21,7 +21,7 @@ use crate::{
     line::Direction,
     scenario::{
         look,
-        verb::{Action, Expect},
+        verb::{Action, Expect, Told},
     },
 };
 
@@ -37,7 +37,7 @@ type Tap = broadcast::Receiver<(Direction, Instant, Vec<u8>)>;
 /// The daemon runs and knows every device.
 pub(super) async fn start(stage: &mut Stage) -> Result<(), String> {
     stage.act(0, &Action::DaemonStarts).await?;
-    wait_for(stage, &Expect::TillReady).await
+    wait_for(stage, &Expect::Told(Told::TillReady)).await
 }
 
 async fn wait_for(stage: &Stage, expect: &Expect) -> Result<(), String> {
@@ -55,11 +55,11 @@ async fn wait_for(stage: &Stage, expect: &Expect) -> Result<(), String> {
 /// Key, staff number, total: all but the last Enter.
 async fn up_to_confirmation(stage: &mut Stage) -> Result<(), String> {
     stage.act(0, &Action::DrawerKey).await?;
-    wait_for(stage, &Expect::Phase("staff".into())).await?;
+    wait_for(stage, &Expect::Told(Told::Phase("staff".into()))).await?;
     stage.act(0, &Action::Type("1042 Enter".into())).await?;
-    wait_for(stage, &Expect::Phase("count".into())).await?;
+    wait_for(stage, &Expect::Told(Told::Phase("count".into()))).await?;
     stage.act(0, &Action::Type("15000 Enter".into())).await?;
-    wait_for(stage, &Expect::Phase("confirm".into())).await?;
+    wait_for(stage, &Expect::Told(Told::Phase("confirm".into()))).await?;
     // A quick hand needs this long to Enter; what the display and the token need is over by then.
     sleep(Duration::from_millis(150)).await;
     Ok(())
@@ -67,7 +67,7 @@ async fn up_to_confirmation(stage: &mut Stage) -> Result<(), String> {
 
 async fn push_shut(stage: &mut Stage) -> Result<(), String> {
     stage.act(0, &Action::DrawerShut).await?;
-    wait_for(stage, &Expect::Drawer("closed".into())).await?;
+    wait_for(stage, &Expect::Told(Told::Drawer("closed".into()))).await?;
     sleep(SETTLE).await;
     Ok(())
 }
@@ -76,7 +76,7 @@ async fn push_shut(stage: &mut Stage) -> Result<(), String> {
 pub(super) async fn open_a_shift(stage: &mut Stage) -> Result<(), String> {
     up_to_confirmation(stage).await?;
     stage.act(0, &Action::Type("Enter".into())).await?;
-    wait_for(stage, &Expect::Shift { open: true }).await?;
+    wait_for(stage, &Expect::Told(Told::Shift { open: true })).await?;
     wait_for(stage, &Expect::Event("opening.confirmed".into())).await?;
     push_shut(stage).await?;
     wait_for(stage, &Expect::Event("slip.printed".into())).await
@@ -107,9 +107,9 @@ pub(super) async fn enter_to_mutation(stage: &mut Stage, runs: usize) -> Result<
         });
         let first_byte = first_byte.await.map_err(|_| "no mutation came within 5 s of Enter".to_owned())??;
         all.push(first_byte.saturating_duration_since(enter));
-        wait_for(stage, &Expect::Shift { open: false }).await?;
+        wait_for(stage, &Expect::Told(Told::Shift { open: false })).await?;
         push_shut(stage).await?;
-        wait_for(stage, &Expect::Phase("idle".into())).await?;
+        wait_for(stage, &Expect::Told(Told::Phase("idle".into()))).await?;
     }
     api.clear_faults();
     let dir = stage.bench.dir().to_path_buf();

@@ -2,7 +2,7 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::verb::{Device, Expect};
+use super::verb::{Device, Expect, Shop, Told};
 use crate::{
     bench::{Rows, SenseKind, daemon::journal_verify, stage::Stage},
     display::Display,
@@ -23,7 +23,10 @@ impl Expect {
     /// Whether it says that something must not be seen: such a thing is true until it is not.
     #[must_use]
     pub const fn is_negative(&self) -> bool {
-        matches!(self, Self::DisplayNever(_) | Self::SlipNever(_) | Self::NoEvent(_) | Self::LogNever(_) | Self::NoSession)
+        matches!(
+            self,
+            Self::DisplayNever(_) | Self::SlipNever(_) | Self::NoEvent(_) | Self::LogNever(_) | Self::Shop(Shop::NoSession)
+        )
     }
 }
 
@@ -76,7 +79,7 @@ pub async fn look(stage: &Stage, till: usize, expect: &Expect, shown: &mut usize
             let texts: Vec<String> = warnings.iter().map(|w| format!("byte {}: {}", w.offset, w.text)).collect();
             same(warnings.is_empty(), || is("nothing malformed was sent", texts.join("\n")))
         }
-        Expect::SessionWith(_) | Expect::NoSession | Expect::Sessions(_) | Expect::Mutations(_) => at_shopify(stage, expect),
+        Expect::Shop(shop) => at_shopify(stage, shop),
         Expect::Event(name) => same(stage.events.has(name), || is(&format!("event {name}"), last_events(stage))),
         Expect::NoEvent(name) => same(!stage.events.has(name), || is(&format!("no event {name}"), last_events(stage))),
         Expect::JournalVerifies => {
@@ -100,15 +103,9 @@ pub async fn look(stage: &Stage, till: usize, expect: &Expect, shown: &mut usize
             let wrong = lines.iter().find(|l| l.contains(text.as_str()));
             wrong.map_or(Ok(()), |l| Err(is(&format!("no line of the log with {text:?}"), l.clone())))
         }
-        Expect::Drawer(_)
-        | Expect::Shift { .. }
-        | Expect::Phase(_)
-        | Expect::Opening(_)
-        | Expect::Link { .. }
-        | Expect::PaperIs(_)
-        | Expect::TillReady => {
+        Expect::Told(what) => {
             let status = stage.status(till).await.map_err(|why| is("an answer of the daemon", why))?;
-            told(stage, &status, expect)
+            told(stage, &status, what)
         }
     }
 }
@@ -131,7 +128,7 @@ fn display(frames: Vec<(std::time::Instant, Rows)>, upper: &str, lower: Option<&
 }
 
 /// What the simulated shop knows.
-fn at_shopify(stage: &Stage, expect: &Expect) -> Look {
+fn at_shopify(stage: &Stage, expect: &Shop) -> Look {
     let sessions = stage.bench.api.sessions();
     let listed = || {
         let rows = sessions.iter().map(|s| {
@@ -141,19 +138,18 @@ fn at_shopify(stage: &Stage, expect: &Expect) -> Look {
         if rows.is_empty() { "no session".to_owned() } else { rows.join("\n") }
     };
     match expect {
-        Expect::SessionWith(amount) => {
+        Shop::SessionWith(amount) => {
             let ours: Vec<_> = sessions.iter().filter(|s| s.by == "api").collect();
             let equal = |text: &str| text.parse::<Decimal>().ok() == amount.parse::<Decimal>().ok();
             let right = matches!(ours.as_slice(), [one] if one.open && equal(&one.amount));
             same(right, || is(&format!("one session by the API, open with {amount}"), listed()))
         }
-        Expect::NoSession => same(sessions.is_empty(), || is("no session", listed())),
-        Expect::Sessions(number) => same(sessions.len() == *number, || is(&format!("{number} sessions"), listed())),
-        _ => {
+        Shop::NoSession => same(sessions.is_empty(), || is("no session", listed())),
+        Shop::Sessions(number) => same(sessions.len() == *number, || is(&format!("{number} sessions"), listed())),
+        Shop::Mutations(number) => {
             let requests = stage.bench.api.requests();
             let mutations: Vec<_> = requests.iter().filter(|r| is_mutation(&r.operation, &r.variables)).collect();
-            let number = if let Expect::Mutations(number) = expect { *number } else { 0 };
-            same(mutations.len() == number, || {
+            same(mutations.len() == *number, || {
                 let rows = requests.iter().rev().take(12).rev();
                 let rows = rows.map(|r| {
                     format!("{} -> {} {}", r.operation, r.status, if r.executed { "executed" } else { "not executed" })
@@ -173,26 +169,26 @@ pub(crate) fn is_mutation(operation: &str, variables: &Value) -> bool {
 }
 
 /// What the daemon says of the till.
-fn told(stage: &Stage, status: &Value, expect: &Expect) -> Look {
+fn told(stage: &Stage, status: &Value, expect: &Told) -> Look {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let equal = |what: &str, seen: &Value, want: &str| {
         same(seen.as_str() == Some(want), || is(&format!("{what} is {want}"), format!("{what} is {}", text(seen))))
     };
     match expect {
-        Expect::Drawer(want) => equal("drawer", &status["drawer"]["state"], want),
-        Expect::Shift { open } => equal("shift", &status["shift"], if *open { "open" } else { "closed" }),
-        Expect::Phase(want) => equal("phase", &status["phase"], want),
-        Expect::PaperIs(want) => equal("paper", &status["printer"]["paper"], want),
-        Expect::Opening(want) => {
+        Told::Drawer(want) => equal("drawer", &status["drawer"]["state"], want),
+        Told::Shift { open } => equal("shift", &status["shift"], if *open { "open" } else { "closed" }),
+        Told::Phase(want) => equal("phase", &status["phase"], want),
+        Told::PaperIs(want) => equal("paper", &status["printer"]["paper"], want),
+        Told::Opening(want) => {
             let seen = opening_state(stage, status);
             same(states(want).contains(&seen.as_str()), || is(&format!("opening is {want}"), format!("opening is {seen}")))
         }
-        Expect::Link { device, up } => {
+        Told::Link { device, up } => {
             let (name, value) = link(status, *device);
             let words = |up| if up { "up" } else { "down" };
             same(is_up(value) == *up, || is(&format!("{name} is {}", words(*up)), format!("{name} is {}", text(value))))
         }
-        _ => {
+        Told::TillReady => {
             let down: Vec<String> = [Device::Printer, Device::Display, Device::Keypad]
                 .into_iter()
                 .map(|device| link(status, device))

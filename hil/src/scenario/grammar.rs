@@ -5,7 +5,7 @@
 //! is looked for when a line is not understood. Nothing can be said that is not in it.
 use std::time::Duration;
 
-use super::verb::{Action as A, Device, Expect as E, On, PaperIs, Verb};
+use super::verb::{Action as A, Device, Expect as E, On, PaperIs, Shop as S, Told as T, Verb};
 
 /// One word of a line; a text in quotes is one word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,18 +88,18 @@ sentences! {
     "slip does not say {TEXT}", "on no slip so far" => |a| see(E::SlipNever(a[0].clone()));
     "slips {N}", "that many were cut" => |a| see(E::Slips(number(&a[0])?));
     "drawer is {STATE}", "open, closed, unknown, jammed or left_open, as the daemon says" =>
-        |a| see(E::Drawer(one_of(&a[0], &["open", "closed", "unknown", "jammed", "left_open"])?));
+        |a| told(T::Drawer(one_of(&a[0], &["open", "closed", "unknown", "jammed", "left_open"])?));
     "drawer stands open", "the simulated drawer really is open" => |_| see(E::DrawerStands { open: true });
     "drawer stands closed", "it really is closed" => |_| see(E::DrawerStands { open: false });
-    "shift is {STATE}", "open or closed" => |a| see(E::Shift { open: one_of(&a[0], &["open", "closed"])? == "open" });
-    "phase is {PHASE}", "idle, staff, count, confirm, saved, open, …" => |a| see(E::Phase(a[0].clone()));
+    "shift is {STATE}", "open or closed" => |a| told(T::Shift { open: one_of(&a[0], &["open", "closed"])? == "open" });
+    "phase is {PHASE}", "idle, staff, count, confirm, saved, open, …" => |a| told(T::Phase(a[0].clone()));
     "opening is {STATE}", "counted, waiting, unknown, confirmed, refused, needs_attention, cancelled" => |a| {
-        see(E::Opening(one_of(&a[0], &["counted", "waiting", "unknown", "confirmed", "refused", "needs_attention", "cancelled"])?))
+        told(T::Opening(one_of(&a[0], &["counted", "waiting", "unknown", "confirmed", "refused", "needs_attention", "cancelled"])?))
     };
-    "session open with {AMOUNT}", "exactly one session by the API, open, with this amount" => |a| see(E::SessionWith(decimal(&a[0])?));
-    "no session", "nobody opened one" => |_| see(E::NoSession);
-    "sessions {N}", "that many, whoever opened them" => |a| see(E::Sessions(number(&a[0])?));
-    "api saw {N} mutations", "opening mutations, executed or not" => |a| see(E::Mutations(number(&a[0])?));
+    "session open with {AMOUNT}", "exactly one session by the API, open, with this amount" => |a| shop(S::SessionWith(decimal(&a[0])?));
+    "no session", "nobody opened one" => |_| shop(S::NoSession);
+    "sessions {N}", "that many, whoever opened them" => |a| shop(S::Sessions(number(&a[0])?));
+    "api saw {N} mutations", "opening mutations, executed or not" => |a| shop(S::Mutations(number(&a[0])?));
     "event {NAME}", "came over the event stream" => |a| see(E::Event(a[0].clone()));
     "no event {NAME}", "did not come so far" => |a| see(E::NoEvent(a[0].clone()));
     "journal verifies", "`drawerbridge journal verify` accepts it" => |_| see(E::JournalVerifies);
@@ -109,14 +109,14 @@ sentences! {
     "kick answers {OUTCOME}", "opened, not_proven, already_open, jammed or refused" =>
         |a| see(E::KickAnswers(one_of(&a[0], &["opened", "not_proven", "already_open", "jammed", "refused"])?));
     "pos is answered {STATUS}", "HTTP status of the last request" => |a| see(E::PosAnswers(number(&a[0])?));
-    "printer is up", "its link, as the daemon says" => |_| see(E::Link { device: Device::Printer, up: true });
-    "printer is down", "its link, as the daemon says" => |_| see(E::Link { device: Device::Printer, up: false });
-    "display is up", "its link, as the daemon says" => |_| see(E::Link { device: Device::Display, up: true });
-    "display is down", "its link, as the daemon says" => |_| see(E::Link { device: Device::Display, up: false });
-    "keypad is up", "its link, as the daemon says" => |_| see(E::Link { device: Device::Keypad, up: true });
-    "keypad is down", "its link, as the daemon says" => |_| see(E::Link { device: Device::Keypad, up: false });
-    "paper is {STATE}", "ok, near_end or out, as the daemon says" => |a| see(E::PaperIs(one_of(&a[0], &["ok", "near_end", "out"])?));
-    "till is ready", "all links are up, the drawer is known" => |_| see(E::TillReady);
+    "printer is up", "its link, as the daemon says" => |_| told(T::Link { device: Device::Printer, up: true });
+    "printer is down", "its link, as the daemon says" => |_| told(T::Link { device: Device::Printer, up: false });
+    "display is up", "its link, as the daemon says" => |_| told(T::Link { device: Device::Display, up: true });
+    "display is down", "its link, as the daemon says" => |_| told(T::Link { device: Device::Display, up: false });
+    "keypad is up", "its link, as the daemon says" => |_| told(T::Link { device: Device::Keypad, up: true });
+    "keypad is down", "its link, as the daemon says" => |_| told(T::Link { device: Device::Keypad, up: false });
+    "paper is {STATE}", "ok, near_end or out, as the daemon says" => |a| told(T::PaperIs(one_of(&a[0], &["ok", "near_end", "out"])?));
+    "till is ready", "all links are up, the drawer is known" => |_| told(T::TillReady);
     "log says {TEXT}", "the daemon logged it" => |a| see(E::LogSays(a[0].clone()));
     "log never says {TEXT}", "it did not so far" => |a| see(E::LogNever(a[0].clone()));
 }
@@ -227,6 +227,14 @@ fn act(action: A) -> Result<Verb, String> {
 
 fn see(expect: E) -> Result<Verb, String> {
     Ok(Verb::See(expect))
+}
+
+fn told(told: T) -> Result<Verb, String> {
+    see(E::Told(told))
+}
+
+fn shop(shop: S) -> Result<Verb, String> {
+    see(E::Shop(shop))
 }
 
 fn fault(name: &str, times: u32, on: On) -> Result<Verb, String> {

@@ -146,7 +146,7 @@ fn split(line: &str) -> Result<Vec<Word>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::verb::{Action, Expect, On};
+    use crate::scenario::verb::{Action, Expect, On, Told};
 
     fn verb(line: &str) -> Verb {
         step(1, line).unwrap().verb
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn the_more_exact_sentence_is_found() {
         assert_eq!(verb("paper out after 5 lines"), Verb::Do(Action::PaperOutAfter(5)));
-        assert_eq!(verb("drawer is left_open"), Verb::See(Expect::Drawer("left_open".into())));
+        assert_eq!(verb("drawer is left_open"), Verb::See(Expect::Told(Told::Drawer("left_open".into()))));
         assert_eq!(verb("slip 2 says \"COPY\""), Verb::See(Expect::SlipSays { slip: Some(2), text: "COPY".into() }));
         let pieces = vec![("20.00".into(), 5), ("0.25".into(), 40)];
         assert_eq!(verb("pos counts pieces 5 x 20.00, 40 x 0.25"), Verb::Do(Action::PosCountsPieces { pieces }));

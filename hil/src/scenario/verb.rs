@@ -117,13 +117,53 @@ pub enum Expect {
     SlipNever(String),
     /// That many slips were cut.
     Slips(usize),
-    /// What the daemon says of the drawer.
-    Drawer(String),
     /// What the drawer itself is, simulator's truth.
     DrawerStands {
         /// Open or closed.
         open: bool,
     },
+    /// That many kicks reached the printer.
+    Kicks(usize),
+    /// The devices found nothing wrong with what they were sent.
+    NoWarnings(Device),
+    /// At the simulated shop.
+    Shop(Shop),
+    /// In the daemon's status of the till.
+    Told(Told),
+    /// An event with this name came over the event stream.
+    Event(String),
+    /// None did so far.
+    NoEvent(String),
+    /// `drawerbridge journal verify` accepts the file.
+    JournalVerifies,
+    /// The outcome of the last kick.
+    KickAnswers(String),
+    /// The HTTP status of the last request of the POS.
+    PosAnswers(u16),
+    /// A line of the daemon's log has this in it.
+    LogSays(String),
+    /// No line of the daemon's log so far has this in it.
+    LogNever(String),
+}
+
+/// What the simulated shop has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shop {
+    /// Exactly one session was opened by the API, it is open and has this amount.
+    SessionWith(String),
+    /// Nothing opened a session.
+    NoSession,
+    /// That many sessions, whoever opened them.
+    Sessions(usize),
+    /// The API got that many opening mutations.
+    Mutations(usize),
+}
+
+/// What the daemon says of the till.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// The drawer.
+    Drawer(String),
     /// The shift is open or closed.
     Shift {
         /// Open or closed.
@@ -133,43 +173,17 @@ pub enum Expect {
     Phase(String),
     /// The opening's state.
     Opening(String),
-    /// Exactly one session was opened by the API, it is open and has this amount.
-    SessionWith(String),
-    /// Nothing opened a session.
-    NoSession,
-    /// That many sessions, whoever opened them.
-    Sessions(usize),
-    /// The API got that many opening mutations.
-    Mutations(usize),
-    /// An event with this name came over the event stream.
-    Event(String),
-    /// None did so far.
-    NoEvent(String),
-    /// `drawerbridge journal verify` accepts the file.
-    JournalVerifies,
-    /// That many kicks reached the printer.
-    Kicks(usize),
-    /// The devices found nothing wrong with what they were sent.
-    NoWarnings(Device),
-    /// The outcome of the last kick.
-    KickAnswers(String),
-    /// The HTTP status of the last request of the POS.
-    PosAnswers(u16),
-    /// A device's link as the daemon reports it.
+    /// A device's link.
     Link {
         /// Which.
         device: Device,
         /// Up or down.
         up: bool,
     },
-    /// The printer's paper as the daemon reports it.
+    /// The printer's paper.
     PaperIs(String),
     /// All links are up and the drawer's position is known (where it has a sensor).
     TillReady,
-    /// A line of the daemon's log has this in it.
-    LogSays(String),
-    /// No line of the daemon's log so far has this in it.
-    LogNever(String),
 }
 
 /// A device of the till.
