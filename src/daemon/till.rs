@@ -36,6 +36,8 @@ use crate::{
 const SESSION_CHECK: Duration = Duration::from_secs(300);
 /// Edges closer together than this ask once.
 const SESSION_CHECK_PAUSE: Duration = Duration::from_secs(10);
+/// When Shopify could not be asked, for example because the network is up later than this PC.
+const SESSION_CHECK_AGAIN: Duration = Duration::from_secs(30);
 /// An edge this recent starts an opening when the answer says that the session was closed.
 const EDGE_STILL_MEANT: Duration = Duration::from_secs(30);
 /// Whatever is unresolved is said again this often (design, "What we promise").
@@ -209,6 +211,8 @@ impl Till {
             self.keep(Some(id), Event::OpeningCancelled { why: "drawerbridge was restarted".to_owned() });
             self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
         }
+        // Over night somebody may have closed the session.
+        self.check_session(None);
         self.slips.consider(now, self.record.as_ref());
         self.slip_due();
     }
@@ -531,7 +535,10 @@ impl Till {
     }
 
     fn session_checked(&mut self, read: &Read, edge: Option<Instant>) {
-        let Read::Healthy(sessions) = read else { return };
+        let Read::Healthy(sessions) = read else {
+            self.wake_session = self.wake_session.min(clock::now() + SESSION_CHECK_AGAIN);
+            return;
+        };
         let Some(record) = self.record.as_ref().filter(|r| r.holds_the_shift_open()) else { return };
         let Some(ours) = record.session() else { return };
         let any_open = sessions.iter().any(|s| s.status == "OPEN");

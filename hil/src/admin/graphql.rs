@@ -324,7 +324,8 @@ fn spoiled(fault: &Fault, answer: Answer, root: Option<&Root>) -> Outcome {
         Fault::CutJson => return Outcome::Cut(versioned(answer)),
         Fault::Http { status: 500, after: _ } => Answer::json(500, &json!({"errors": "Internal Server Error"})),
         Fault::Http { status, after: _ } => Answer::text(*status, "text/html", page(&format!("{status} from the gateway"))),
-        Fault::Throttled => throttled(BUCKET, 0),
+        // A mutation costs about 10 points (fact sheet, "Limits").
+        Fault::Throttled => throttled(10, 0),
         Fault::TooMany { retry_after_s } => {
             let mut answer = Answer::json(429, &json!({"errors": "Exceeded the rate limit. Reduce request rates."}));
             answer.headers.push(("retry-after", retry_after_s.to_string()));

@@ -131,6 +131,12 @@ const OPTIONS: &str = "currency CODE, time zone NAME, entry total|denominations,
      client credentials, timing KEY TIME, count KEY VALUE";
 
 impl BenchSpec {
+    /// Printers for 58 mm paper mostly have a tear bar only.
+    #[must_use]
+    pub const fn has_cutter(&self) -> bool {
+        self.columns > 35
+    }
+
     /// Takes one option as a scenario writes it after `till`.
     pub fn set(&mut self, option: &str) -> Result<(), String> {
         let words: Vec<&str> = option.split_whitespace().take_while(|w| !w.starts_with('#')).collect();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::verb::{Device, Expect, Shop, Told};
 use crate::{
-    bench::{Rows, SenseKind, daemon::journal_verify, stage::Stage},
+    bench::{Rows, SenseKind, TillRig, daemon::journal_verify, stage::Stage},
     display::Display,
 };
 
@@ -41,26 +41,26 @@ pub async fn look(stage: &Stage, till: usize, expect: &Expect, shown: &mut usize
             wrong.map_or(Ok(()), |(_, rows)| Err(is(&format!("no {text:?} since the last key"), draw(rows))))
         }
         Expect::SlipSays { slip, text } => {
-            let slips = rig.printer.slips();
+            let slips = slips(stage, rig);
             let wanted = blanks(text);
             let looked_at: Vec<&str> = slips
                 .iter()
                 .enumerate()
                 .filter(|(n, _)| slip.is_none_or(|s| s == n + 1))
-                .map(|(_, s)| s.text.as_str())
+                .map(|(_, text)| text.as_str())
                 .collect();
             let found = looked_at.iter().any(|slip| blanks(slip).contains(&wanted));
             let which = slip.map_or_else(|| "a slip".to_owned(), |n| format!("slip {n}"));
             same(found, || is(&format!("{which} that says {text:?}"), all_slips(&looked_at, &rig.printer.uncut_text())))
         }
         Expect::SlipNever(text) => {
-            let slips = rig.printer.slips();
-            let wrong = slips.iter().find(|s| blanks(&s.text).contains(&blanks(text)));
-            wrong.map_or(Ok(()), |s| Err(is(&format!("no slip that says {text:?}"), s.text.clone())))
+            let slips = slips(stage, rig);
+            let wrong = slips.iter().find(|slip| blanks(slip).contains(&blanks(text)));
+            wrong.map_or(Ok(()), |slip| Err(is(&format!("no slip that says {text:?}"), slip.clone())))
         }
         Expect::Slips(number) => {
-            let slips = rig.printer.slips();
-            let texts: Vec<&str> = slips.iter().map(|s| s.text.as_str()).collect();
+            let slips = slips(stage, rig);
+            let texts: Vec<&str> = slips.iter().map(String::as_str).collect();
             same(slips.len() == *number, || is(&format!("{number} slips"), all_slips(&texts, &rig.printer.uncut_text())))
         }
         Expect::DrawerStands { open } => {
@@ -108,6 +108,16 @@ pub async fn look(stage: &Stage, till: usize, expect: &Expect, shown: &mut usize
             told(stage, &status, what)
         }
     }
+}
+
+/// The slips that came out. A printer without a cutter has one: what hangs out of it and is torn off by hand.
+fn slips(stage: &Stage, rig: &TillRig) -> Vec<String> {
+    let mut texts: Vec<String> = rig.printer.slips().into_iter().map(|slip| slip.text).collect();
+    let hangs_out = rig.printer.uncut_text();
+    if !stage.bench.spec.has_cutter() && !hangs_out.trim().is_empty() {
+        texts.push(hangs_out);
+    }
+    texts
 }
 
 fn display(frames: Vec<(std::time::Instant, Rows)>, upper: &str, lower: Option<&str>, shown: &mut usize) -> Look {

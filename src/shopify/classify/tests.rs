@@ -104,8 +104,8 @@ fn every_status_of_the_fact_sheet_has_its_row() {
 fn a_read_is_healthy_only_without_errors_and_warnings() {
     let list = format!(r#"{{"data":{{"sessions":{{"nodes":[{SESSION}]}}}}}}"#);
     assert!(matches!(sessions(&answer(200, &list)), Read::Healthy(s) if s.len() == 1));
-    let warned = format!(
-        r#"{{"data":{{"sessions":{{"nodes":[]}}}},"extensions":{{"search":[{{"warnings":[{{"field":"x","code":"invalid_field"}}]}}]}}}}"#
+    let warned = String::from(
+        r#"{{"data":{{"sessions":{{"nodes":[]}}}},"extensions":{{"search":[{{"warnings":[{{"field":"x","code":"invalid_field"}}]}}]}}}}"#,
     );
     assert!(matches!(sessions(&answer(200, &warned)), Read::Failed { .. }));
     for body in [r#"{"data":{"sessions":{"nodes":[{}]}}}"#, r#"{"data":null}"#, "x", r#"{"errors":"[API] Invalid API key"}"#]
