@@ -29,6 +29,8 @@ use crate::{
 const LOST: Duration = Duration::from_secs(5);
 /// The daemon ignores the bounces of the drawer's switch for 150 ms after an edge; the next edge comes after that.
 const SETTLE: Duration = Duration::from_millis(250);
+/// So many bytes in a row are a slip: requests and settings have a few each.
+const SLIP_HAS_BEGUN: usize = 32;
 /// A solenoid has to cool before the daemon kicks again; asked again this often, this many times.
 const HOLD_OFF: (Duration, u32) = (Duration::from_millis(200), 50);
 
@@ -189,7 +191,13 @@ pub(super) async fn kick_during_slip(stage: &mut Stage, runs: usize) -> Result<R
         if let Some((status, body)) = stage.pos.as_ref().filter(|(status, _)| *status >= 300) {
             return Err(format!("the slip is not reprinted: {status} {body}"));
         }
-        tapped(&mut tap, |d, bytes| d == Direction::ToDevice && bytes.len() > 8).await?;
+        // The line is paced, so a slip comes in pieces of a few bytes; no status request is that long in sum.
+        let mut arrived = 0;
+        tapped(&mut tap, |d, bytes| {
+            arrived += if d == Direction::ToDevice { bytes.len() } else { 0 };
+            arrived > SLIP_HAS_BEGUN
+        })
+        .await?;
         // Spread over the slip, which takes about 0.4 s.
         sleep(Duration::from_millis(20 + 37 * (run as u64 % 6))).await;
         all.push(one_kick(stage, &mut client).await?);
