@@ -280,6 +280,7 @@ impl Till {
                     self.slip_result(opening, event);
                 }
             }
+            DeviceEvent::PrintTurn { job } => info!(job, "the printer is ready"),
             DeviceEvent::PrintWaits { job, why } => warn!(till = self.house.till.name, job, why, "the slip waits"),
         }
     }

@@ -30,6 +30,7 @@ const BACKLOG_MAX: usize = 256;
 #[derive(Debug)]
 enum Order {
     Kick(oneshot::Sender<Result<KickOutcome, KickRefused>>),
+    AskTurn { job: u64 },
     Print { job: u64, pieces: Vec<Piece> },
     PassThrough(Vec<u8>),
     Close(oneshot::Sender<()>),
@@ -53,6 +54,11 @@ impl PrinterHandle {
         let ended = || KickRefused::Unreachable(ENDED.to_owned());
         self.orders.send(Order::Kick(answer)).map_err(|_| ended())?;
         answered.await.unwrap_or_else(|_| Err(ended()))
+    }
+    /// Asks to be told by [`DeviceEvent::PrintTurn`] when the printer could begin this slip at once: after a wait for paper or
+    /// power, if need be, of which [`DeviceEvent::PrintWaits`] tells once.
+    pub fn ask_turn(&self, job: u64) {
+        self.order(Order::AskTurn { job });
     }
     /// Queues a slip. What became of it comes as [`DeviceEvent::Printed`]; it is never sent twice.
     pub fn print(&self, job: u64, pieces: Vec<Piece>) {
@@ -294,6 +300,7 @@ impl Task {
     fn take(&mut self, order: Option<Order>, wire: Option<&mut Wire>) -> Option<Left> {
         match order {
             Some(Order::Kick(answer)) => self.kick(answer, wire),
+            Some(Order::AskTurn { job }) => self.feed(Input::AskTurn { job }, wire),
             Some(Order::Print { job, pieces }) => self.feed(Input::Print { job, pieces }, wire),
             Some(Order::PassThrough(bytes)) => self.feed(Input::PassThrough(bytes), wire),
             Some(Order::Close(done)) => {

@@ -85,6 +85,11 @@ pub enum Input<'a> {
     Pulse,
     /// A kick is being answered until then: look closely.
     Watch(Option<Instant>),
+    /// Say when this job could begin.
+    AskTurn {
+        /// Its number.
+        job: u64,
+    },
     /// Print.
     Print {
         /// Its number.
@@ -275,6 +280,7 @@ impl Conversation {
                 }
                 self.watch = until;
             }
+            Input::AskTurn { job } => self.jobs.ask_turn(job),
             Input::Print { job, pieces } => say(&mut out, |events| self.jobs.add(job, pieces, events)),
             Input::PassThrough(bytes) => self.pass_through(bytes),
             Input::Tick => {}

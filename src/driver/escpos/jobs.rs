@@ -3,6 +3,10 @@
 //! ## Why nothing is ever sent twice
 //! A slip of which one byte may have left can be on paper, in the printer's buffer, or nowhere: no printer tells. So it ends
 //! as not proven and a person looks. A slip of which no byte left simply waits.
+//!
+//! ## Why one asks for a turn
+//! Who prints a slip writes down that it is being sent before its first byte can leave. While the printer is off or without
+//! paper, nothing is being sent, and what the slip has to say may change: so it is made when its turn comes, not before.
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -33,6 +37,7 @@ pub struct Jobs {
     transmit_status: bool,
     proof_within: Duration,
     queue: VecDeque<Job>,
+    turn: Option<Turn>,
     stage: Stage,
     /// 1..=9999, rising; the current job's while there is one.
     id: u16,
@@ -46,6 +51,13 @@ pub struct Jobs {
 struct Job {
     number: u64,
     pieces: Vec<Piece>,
+    said_waits: bool,
+}
+
+/// Somebody has a slip for when the printer is ready.
+#[derive(Debug)]
+struct Turn {
+    job: u64,
     said_waits: bool,
 }
 
@@ -72,11 +84,16 @@ impl Jobs {
             transmit_status: profile.transmit_status,
             proof_within,
             queue: VecDeque::new(),
+            turn: None,
             stage: Stage::Waiting,
             id: first_id % 9999 + 1,
             ids_answered: None,
             owed: 0,
         }
+    }
+    /// Asks to be told by [`DeviceEvent::PrintTurn`] when the printer could begin this job at once. A later one replaces it.
+    pub fn ask_turn(&mut self, job: u64) {
+        self.turn = Some(Turn { job, said_waits: false });
     }
     /// Queues a job.
     pub fn add(&mut self, number: u64, pieces: Vec<Piece>, out: &mut Vec<DeviceEvent>) {
@@ -187,14 +204,24 @@ impl Jobs {
             self.over(PrintOutcome::Printed { by: "GS ( H" }, out);
         }
     }
-    /// Says once why the first job waits, and keeps its time-out from running meanwhile.
+    /// Says once why the first job or turn waits, gives the turn, and keeps a time-out from running meanwhile.
     pub fn readiness(&mut self, now: Instant, ready: Ready<'_>, out: &mut Vec<DeviceEvent>) {
-        let Some(job) = self.queue.front_mut() else { return };
+        let waits = match (self.queue.front_mut(), &mut self.turn) {
+            (Some(job), _) => Some((job.number, &mut job.said_waits)),
+            (None, Some(turn)) => Some((turn.job, &mut turn.said_waits)),
+            (None, None) => None,
+        };
         if let Ready::No(why) = ready
-            && !job.said_waits
+            && let Some((job, said @ false)) = waits
         {
-            job.said_waits = true;
-            out.push(DeviceEvent::PrintWaits { job: job.number, why: why.to_owned() });
+            *said = true;
+            out.push(DeviceEvent::PrintWaits { job, why: why.to_owned() });
+        }
+        if self.queue.is_empty()
+            && ready == Ready::Yes
+            && let Some(turn) = self.turn.take()
+        {
+            out.push(DeviceEvent::PrintTurn { job: turn.job });
         }
         if let Stage::Proving { give_up, .. } = &mut self.stage {
             match ready {

@@ -122,6 +122,32 @@ fn no_time_out_runs_while_a_cause_is_reported_and_the_wait_is_said_once() {
 }
 
 #[test]
+fn a_turn_comes_once_when_the_printer_is_ready_and_no_slip_is_under_way() {
+    let now = clock::now();
+    let mut jobs = jobs(&profile());
+    let mut out = Vec::new();
+    jobs.ask_turn(3);
+    jobs.readiness(now, Ready::Soon, &mut out);
+    assert_eq!(out, []);
+    jobs.readiness(now, Ready::No("paper is out"), &mut out);
+    jobs.readiness(now, Ready::No("the cover is open"), &mut out);
+    assert_eq!(out, [DeviceEvent::PrintWaits { job: 3, why: "paper is out".to_owned() }], "said once");
+    jobs.broke("unplugged", &mut out);
+    jobs.readiness(now, Ready::Yes, &mut out);
+    jobs.readiness(now, Ready::Yes, &mut out);
+    assert_eq!(out[1..], [DeviceEvent::PrintTurn { job: 3 }]);
+
+    sent(&mut jobs, 3, now);
+    out.clear();
+    jobs.ask_turn(4);
+    jobs.readiness(now, Ready::Yes, &mut out);
+    assert_eq!(out, [], "the one before is not over");
+    jobs.id_answer(b"0007", &mut out);
+    jobs.readiness(now, Ready::Yes, &mut out);
+    assert_eq!(out, [printed(3, "GS ( H"), DeviceEvent::PrintTurn { job: 4 }]);
+}
+
+#[test]
 fn a_slip_of_which_no_byte_left_waits_and_is_whole_later() {
     let mut jobs = jobs(&profile());
     let mut out = Vec::new();
