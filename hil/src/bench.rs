@@ -194,7 +194,7 @@ async fn till(spec: &BenchSpec, dir: &Path, number: u64) -> io::Result<TillRig> 
     let name = format!("front-{number}");
     let attach = |device: &str, baud: Option<u32>| match spec.ports.iter().find(|p| p.device == device && number == 1) {
         Some(port) => Attach::Port { path: port.path.clone(), baud: baud.unwrap_or(9_600) },
-        None => Attach::Pair { dir: dir.to_path_buf(), name: file_name(device, &name), baud },
+        None => Attach::Pair { dir: dir.to_path_buf(), name: file_name(device, &name), baud: baud.filter(|_| spec.paced) },
     };
     let wire = match spec.wire {
         Wire::Pair => attach("printer", Some(spec.baud)),

@@ -68,6 +68,8 @@ pub struct BenchSpec {
     pub wire: Wire,
     /// Speed of the printer's line.
     pub baud: u32,
+    /// Whether bytes on virtual pairs take the time that they would take on a wire.
+    pub paced: bool,
     /// The display.
     pub display: DisplayKind,
     /// A second slip when the answer arrives after the first.
@@ -113,6 +115,7 @@ impl Default for BenchSpec {
             echo: "digits".into(),
             wire: Wire::Pair,
             baud: 115_200,
+            paced: true,
             display: DisplayKind::EscPos,
             second_slip: true,
             second_till: false,
