@@ -198,12 +198,12 @@ impl AdminApi {
     /// port is served again.
     ///
     /// # Panics
-    /// When another program has taken the port meanwhile.
+    /// When this process has no file descriptor left for the listener; the port itself is kept while the shop is down.
     pub fn set_down(&self, down: bool) {
         if down {
             self.door.shut();
         } else {
-            self.door.reopen().expect("the port is still ours to take");
+            self.door.reopen().expect("the port was kept for us, and a descriptor for its listener is left");
         }
     }
 
