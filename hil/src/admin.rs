@@ -138,6 +138,11 @@ pub enum AdminEvent {
     Request(RequestRow),
 }
 
+/// The stand-in's own schema, as text.
+pub fn sdl() -> String {
+    schema::build().sdl()
+}
+
 /// What all parts of the stand-in share.
 struct Shared {
     store: Mutex<Store>,
