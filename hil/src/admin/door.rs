@@ -18,7 +18,8 @@ pub struct Door {
     /// Shuts the listener in use down; `None` while the shop is down.
     handle: Mutex<Option<TcpStream>>,
     /// A fresh listener for the accept task; closed when the door is dropped, which ends the task.
-    fresh: mpsc::UnboundedSender<TcpListener>,
+    /// With it, how often the shop had gone down before: the listener's life ends when that is no longer so.
+    fresh: mpsc::UnboundedSender<(TcpListener, u64)>,
     /// Counts the times the shop went down: connections made before are reset.
     downs: watch::Sender<u64>,
 }
@@ -63,7 +64,8 @@ impl Door {
 
     fn hand_over(&self, listener: TcpListener) -> io::Result<()> {
         listener.set_nonblocking(true)?;
-        self.fresh.send(listener).map_err(|_| io::Error::other("the accept task has ended"))
+        let downs = *self.downs.borrow();
+        self.fresh.send((listener, downs)).map_err(|_| io::Error::other("the accept task has ended"))
     }
 }
 
@@ -77,25 +79,29 @@ fn second_handle(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(TcpStream::from(OwnedFd::from(listener.try_clone()?)))
 }
 
-async fn accept(mut listeners: mpsc::UnboundedReceiver<TcpListener>, mut downs: watch::Receiver<u64>, shared: Arc<Shared>) {
-    while let Some(listener) = listeners.recv().await {
+async fn accept(
+    mut listeners: mpsc::UnboundedReceiver<(TcpListener, u64)>,
+    mut downs: watch::Receiver<u64>,
+    shared: Arc<Shared>,
+) {
+    while let Some((listener, opened_after)) = listeners.recv().await {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { continue };
         loop {
+            // First looked past, then asked: a shop that goes down before the look is seen in the count, one that goes down
+            // after it resets the connection that is made meanwhile.
             downs.mark_unchanged();
+            if listeners.is_closed() || *downs.borrow() != opened_after {
+                break;
+            }
+            let seen = downs.clone();
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => { tokio::spawn(http::serve(stream, downs.clone(), Arc::clone(&shared))); }
+                    Ok((stream, _)) => { tokio::spawn(http::serve(stream, seen, Arc::clone(&shared))); }
                     // Shut down, or the peer was gone before it was accepted: the next turn tells.
-                    Err(_) if listener_is_shut(&listeners, &downs) => break,
                     Err(_) => tokio::task::yield_now().await,
                 },
-                _ = downs.changed() => break,
+                _ = downs.changed() => {}
             }
         }
     }
-}
-
-/// A shut door has either counted up or gone away altogether.
-fn listener_is_shut(listeners: &mpsc::UnboundedReceiver<TcpListener>, downs: &watch::Receiver<u64>) -> bool {
-    listeners.is_closed() || downs.has_changed().unwrap_or(true)
 }
