@@ -248,6 +248,12 @@ impl Line {
         self.0.inner.plugged().is_some_and(|w| w.look())
     }
 
+    /// Whether no byte is on its way to the device: none held back by the pace, none unread in the kernel.
+    pub fn is_quiet(&self) -> bool {
+        let inner = &self.0.inner;
+        lock(&inner.coming).held.is_empty() && inner.plugged().is_none_or(|wire| !wire.has_unread())
+    }
+
     /// Changes of [`Line::is_connected`]. A host that follows another at once shows as a change from `true` to `true`.
     pub fn connection(&self) -> watch::Receiver<bool> {
         self.0.inner.connected.subscribe()

@@ -125,6 +125,17 @@ impl Wire {
         }
     }
 
+    /// Whether bytes for the device wait in the kernel.
+    pub(super) fn has_unread(&self) -> bool {
+        let waiting = match self {
+            Self::Pty(p) => rustix::io::ioctl_fionread(p.master.get_ref()),
+            Self::Port(fd) => rustix::io::ioctl_fionread(fd.get_ref()),
+            Self::Tcp(hub) => hub.current().map_or(Ok(0), |stream| rustix::io::ioctl_fionread(&*stream)),
+        };
+        // A port that cannot tell is judged by time alone.
+        waiting.is_ok_and(|n| n > 0)
+    }
+
     /// Resolves when a host may have come or gone.
     pub(super) async fn host_change(&self) -> io::Result<()> {
         match self {
