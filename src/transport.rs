@@ -78,6 +78,15 @@ pub enum LinkError {
         /// The port.
         port: String,
     },
+    /// It was open, and what it was given may still arrive when nobody wants it any more.
+    #[error(
+        "{port} does not answer: the connection was dropped, so that what waits in it cannot open the drawer later; check \
+         that the device is on, and that no other program is using it"
+    )]
+    Unanswered {
+        /// The address.
+        port: String,
+    },
     /// The file is something else.
     #[error("{port} is not a serial port: name a tty such as /dev/ttyUSB0, or a link in /dev/serial/by-id")]
     NotASerialPort {
