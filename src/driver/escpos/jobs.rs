@@ -18,6 +18,9 @@ use crate::device::{DeviceEvent, Piece, PrintOutcome, profile::PrinterProfile};
 /// A till prints a slip or two per opening: more than this wait only when a printer is off for days.
 const QUEUE_MAX: usize = 32;
 
+/// `GS r` and automatic status may contradict each other for as long as they like: one question a second settles it.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Whether pieces may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ready<'a> {
@@ -71,7 +74,7 @@ enum Stage {
     /// The questions have been handed out.
     Asking,
     /// The questions left; time-out while the printer is ready.
-    Proving { give_up: Option<Instant>, processed: bool, ask_again: bool },
+    Proving { give_up: Option<Instant>, processed: bool, ask_at: Option<Instant>, doubted: bool },
 }
 
 impl Jobs {
@@ -119,7 +122,7 @@ impl Jobs {
         }
     }
     /// The next bytes to send, if any are due: a piece, or the questions after the last one.
-    pub fn next(&mut self, pass_through: bool) -> Option<Vec<u8>> {
+    pub fn next(&mut self, now: Instant, pass_through: bool) -> Option<Vec<u8>> {
         let job = self.queue.front()?;
         match &mut self.stage {
             Stage::Waiting => {
@@ -143,9 +146,10 @@ impl Jobs {
                 self.stage = Stage::Asking;
                 Some(self.questions())
             }
-            Stage::Proving { ask_again: ask_again @ true, .. } => {
-                *ask_again = false;
-                self.owed += 1;
+            Stage::Proving { ask_at, .. } if ask_at.is_some_and(|at| now >= at) => {
+                *ask_at = None;
+                // Whatever was owed before had its time.
+                self.owed = 1;
                 Some(command::TRANSMIT_PAPER.to_vec())
             }
             Stage::Asking | Stage::Proving { .. } => None,
@@ -170,26 +174,47 @@ impl Jobs {
             *begun = true;
         }
     }
-    /// All bytes of what [`Self::next`] gave have left, and are off the wire at `wire_free`.
-    pub fn left(&mut self, wire_free: Instant) {
+    /// All bytes of what [`Self::next`] gave have left, and are off the wire at `wire_free`. A printer that never answered
+    /// anything (`mute`) is not waited for.
+    pub fn left(&mut self, wire_free: Instant, mute: bool) {
         self.partly_left();
         if self.stage == Stage::Asking {
-            let provable = self.process_id || self.transmit_status;
+            let provable = (self.process_id || self.transmit_status) && !mute;
             self.owed += u32::from(self.transmit_status);
             let give_up = Some(if provable { wire_free + self.proof_within } else { wire_free });
-            self.stage = Stage::Proving { give_up, processed: false, ask_again: false };
+            self.stage = Stage::Proving { give_up, processed: false, ask_at: None, doubted: false };
+        }
+    }
+    /// All of a slip has left, and its proof is awaited.
+    #[must_use]
+    pub fn proving(&self) -> bool {
+        matches!(self.stage, Stage::Proving { .. })
+    }
+    /// An answer to `GS r` is awaited.
+    #[must_use]
+    pub fn owed_an_answer(&self) -> bool {
+        self.owed > 0
+    }
+    /// Noise, or an answer amid noise: it proves nothing, and may have spoiled the true one. So the question is put again at
+    /// `at`, when the line is clean; once, since a line that stays noisy proves nothing however often it is asked.
+    pub fn doubt(&mut self, at: Instant) {
+        if let Stage::Proving { ask_at, doubted: doubted @ false, .. } = &mut self.stage
+            && self.transmit_status
+        {
+            *doubted = true;
+            *ask_at = Some(at);
         }
     }
     /// The answer to `GS r`, with what the printer is known to suffer from.
-    pub fn short_answer(&mut self, cause: Option<&str>, out: &mut Vec<DeviceEvent>) {
+    pub fn short_answer(&mut self, now: Instant, cause: Option<&str>, out: &mut Vec<DeviceEvent>) {
         self.owed = self.owed.saturating_sub(1);
-        let Stage::Proving { processed, ask_again, .. } = &mut self.stage else { return };
+        let Stage::Proving { processed, ask_at, .. } = &mut self.stage else { return };
         if self.owed > 0 {
             return; // It belongs to an earlier job.
         }
         if cause.is_some() {
             // Processed, but it may stand in the line buffer of a printer that just stopped.
-            *ask_again = true;
+            *ask_at = Some(now + ASK_AGAIN);
         } else if self.process_id && self.ids_answered != Some(false) {
             // The better proof is on its way.
             *processed = true;
@@ -259,11 +284,12 @@ impl Jobs {
             self.stage = Stage::Waiting;
         }
     }
-    /// When [`Self::tick`] is due.
+    /// When [`Self::tick`] is due, or [`Self::next`] has something to send.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Instant> {
+    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
         match self.stage {
-            Stage::Proving { give_up, .. } => give_up,
+            // What is due already waits for the printer or the wire, not for the clock.
+            Stage::Proving { give_up, ask_at, .. } => [give_up, ask_at.filter(|at| *at > now)].into_iter().flatten().min(),
             Stage::Waiting | Stage::Sending { .. } | Stage::Asking => None,
         }
     }
