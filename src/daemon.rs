@@ -4,6 +4,7 @@
 //! way, show the idle text and close their ports), journal.
 pub mod desk;
 pub mod recorder;
+mod said;
 mod slips;
 mod till;
 

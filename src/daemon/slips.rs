@@ -60,7 +60,7 @@ impl SlipDesk {
     /// The opening changed: a first slip may have to wait for Shopify's answer for a while.
     pub(super) fn consider(&mut self, now: Instant, record: Option<&Record>) {
         let waits_for = |r: &&Record| {
-            let outstanding = matches!(r.standing, Standing::Counted | Standing::Sending);
+            let outstanding = matches!(r.standing, Standing::Counted | Standing::Sending | Standing::Unknown { .. });
             r.slip_owed(self.second_slip) == Some(SlipOwed::First) && outstanding
         };
         match record.filter(waits_for) {

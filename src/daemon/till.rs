@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use super::{
     desk::{Command, KeypadView, TillView},
     recorder::Recorder,
+    said::{SAY_AGAIN, Said},
     slips::{PrintJobs, SlipDesk},
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
         worker::{DisplayHandle, KeypadHandle, PrinterHandle},
     },
     journal::Row,
-    opening::{self, Opening, Outcome, Read, Waits, record::Record, record::Standing},
+    opening::{self, Opening, Outcome, Read, Wait, Waits, record::Record, record::Standing},
     shift::{
         self, Phase, Progress, Refusal, Reply, Shift, ShiftSettings,
         event::{Event, OpeningId},
@@ -40,8 +41,6 @@ const SESSION_CHECK_PAUSE: Duration = Duration::from_secs(10);
 const SESSION_CHECK_AGAIN: Duration = Duration::from_secs(30);
 /// An edge this recent starts an opening when the answer says that the session was closed.
 const EDGE_STILL_MEANT: Duration = Duration::from_secs(30);
-/// Whatever is unresolved is said again this often (design, "What we promise").
-const SAY_AGAIN: Duration = Duration::from_secs(600);
 /// On stop, a request that is on its way gets this long for its answer; after it the journal says "sending" and the next
 /// start reads first.
 const LAST_ANSWER: Duration = Duration::from_secs(3);
@@ -101,6 +100,9 @@ pub(super) struct Till {
     wake_opening: Option<Instant>,
     wake_session: Instant,
     say_again: Instant,
+    said_store: Said,
+    said_answer: Said,
+    said_read: Said,
     session_checked: Option<Instant>,
     drawer: DrawerState,
     printer: PrinterStatus,
@@ -161,6 +163,9 @@ impl Till {
             wake_opening: None,
             wake_session: now + SESSION_CHECK,
             say_again: now + SAY_AGAIN,
+            said_store: Said::default(),
+            said_answer: Said::default(),
+            said_read: Said::default(),
             session_checked: None,
             drawer,
             printer,
@@ -350,9 +355,9 @@ impl Till {
                     }
                 }
                 shift::Output::Warm => {
-                    let shopify = Arc::clone(&self.house.shopify);
+                    let (shopify, device) = (Arc::clone(&self.house.shopify), self.house.till.device_id.clone());
                     self.push(async move {
-                        shopify.warm().await;
+                        shopify.warm(&device).await;
                         Answer::Warmed
                     });
                 }
@@ -403,9 +408,8 @@ impl Till {
                         Answer::Sent { opening, outcome: shopify.open_session(&variables).await }
                     }));
                 }
-                opening::Output::ReadSessions => {
+                opening::Output::ReadSessions { device } => {
                     let (opening, shopify) = (id.clone(), Arc::clone(&self.house.shopify));
-                    let device = self.house.till.device_id.clone();
                     self.pending.push(Box::pin(async move {
                         Answer::Read { opening, read: shopify.sessions_of_device(&device).await }
                     }));
@@ -420,11 +424,14 @@ impl Till {
         let row = match result {
             Ok(row) => row,
             Err(why) => {
-                warn!(%opening, why, "the journal did not take an event of the opening: it is tried again");
+                if self.said_store.is_news(clock::now(), &why) {
+                    warn!(%opening, why, "the journal did not take an event of the opening: it is tried again");
+                }
                 self.opening_input(opening::Input::StoreFailed);
                 return;
             }
         };
+        self.said_store.over();
         self.take(&row);
         self.opening_input(opening::Input::Stored);
         if let Some(progress) = progress_of(&row.event) {
@@ -456,12 +463,16 @@ impl Till {
             Answer::CountSaved { opening, result } => self.count_saved(opening, result),
             Answer::Stored { opening, result } => self.stored(opening, result),
             Answer::Sent { opening, outcome } => {
-                info!(%opening, outcome = outcome_text(&outcome), "Shopify's answer to the opening");
+                self.say_answer(&opening, &outcome);
                 self.if_current(&opening, opening::Input::Outcome(outcome));
             }
             Answer::Read { opening, read } => {
-                if let Read::Failed { why } = &read {
-                    info!(%opening, why, "Shopify's sessions could not be read");
+                match &read {
+                    Read::Healthy(_) => self.said_read.over(),
+                    Read::Failed { why, .. } if self.said_read.is_news(clock::now(), why) => {
+                        info!(%opening, why, "Shopify's sessions could not be read");
+                    }
+                    Read::Failed { .. } => {}
                 }
                 self.if_current(&opening, opening::Input::Read(read));
             }
@@ -494,6 +505,18 @@ impl Till {
                 warn!(why, "an event could not be kept in the journal");
             }
             Answer::Warmed => {}
+        }
+    }
+
+    fn say_answer(&mut self, opening: &OpeningId, outcome: &Outcome) {
+        let text = outcome_text(outcome);
+        if !self.said_answer.is_news(clock::now(), &format!("{opening} {text}")) {
+            return;
+        }
+        if matches!(outcome, Outcome::NotExecuted { wait: Wait::Longest, .. }) {
+            warn!(%opening, outcome = text, "the count is safe and is sent as soon as this is mended");
+        } else {
+            info!(%opening, outcome = text, "Shopify's answer to the opening");
         }
     }
 
@@ -535,7 +558,7 @@ impl Till {
     }
 
     fn session_checked(&mut self, read: &Read, edge: Option<Instant>) {
-        let Read::Healthy(sessions) = read else {
+        let Read::Healthy(opening::SessionList { sessions, .. }) = read else {
             self.wake_session = self.wake_session.min(clock::now() + SESSION_CHECK_AGAIN);
             return;
         };
