@@ -75,7 +75,11 @@ impl StartError {
     /// Trying again later helps: exit code 75.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
-        matches!(self, Self::Journal(JournalError::Busy { .. }) | Self::Listen { .. })
+        match self {
+            Self::Journal(e) => e.is_temporary(),
+            Self::Listen { .. } => true,
+            Self::Read(_) | Self::Token(_) | Self::Thread(_) => false,
+        }
     }
 }
 
