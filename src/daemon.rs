@@ -5,6 +5,7 @@
 pub mod desk;
 pub mod recorder;
 mod records;
+mod said;
 mod session_watch;
 mod slips;
 mod till;
@@ -89,7 +90,11 @@ impl StartError {
     /// Trying again later helps: exit code 75.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
-        matches!(self, Self::Journal(JournalError::Busy { .. }) | Self::Taken { .. })
+        match self {
+            Self::Journal(e) => e.is_temporary(),
+            Self::Taken { .. } => true,
+            Self::Listen { .. } | Self::Ended { .. } | Self::Read(_) | Self::Token(_) | Self::Thread(_) => false,
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! When Shopify is asked whether the shift's session is still open. Pure: the time comes in.
 use std::time::{Duration, Instant};
 
-use crate::{
-    opening::record::{Record, Standing},
-    shift::event::SessionFacts,
+use crate::opening::{
+    SessionList,
+    record::{Record, Standing},
 };
 
 /// While the shift is open, Shopify is asked this often.
@@ -69,16 +69,16 @@ impl SessionWatch {
 
 /// Whether a healthy read says that the session of this opening is open no more.
 ///
-/// `complete`: the list holds all sessions of the device. A session that is not listed at all has been pushed out by newer
-/// ones, or reads lag behind; only the first of these says that it is over.
-pub(super) fn is_over(record: &Record, sessions: &[SessionFacts], complete: bool) -> bool {
-    if sessions.iter().any(|session| session.status == "OPEN") {
+/// A session that is not listed at all has been pushed out by newer ones, or reads lag behind; only where the list is cut off
+/// it is the first of these.
+pub(super) fn is_over(record: &Record, list: &SessionList) -> bool {
+    if list.sessions.iter().any(|session| session.status == "OPEN") {
         return false;
     }
     match record.session() {
-        Some(ours) => match sessions.iter().find(|session| session.id == ours.id) {
+        Some(ours) => match list.sessions.iter().find(|session| session.id == ours.id) {
             Some(listed) => listed.status == "CLOSED",
-            None => !complete,
+            None => !list.complete,
         },
         // Shopify said that one is open and never showed it: now it shows that none is.
         None => matches!(&record.standing, Standing::NeedsAttention { .. }),

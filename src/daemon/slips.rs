@@ -194,7 +194,8 @@ impl SlipDesk {
 
     /// Shopify mostly answers within a second: a first slip that waits for it a little can say so.
     fn is_patient(&mut self, now: Instant, record: &Record, owed: SlipOwed) -> bool {
-        if owed != SlipOwed::First || !matches!(record.standing, Standing::Counted | Standing::Sending) {
+        let outstanding = matches!(record.standing, Standing::Counted | Standing::Sending | Standing::Unknown { .. });
+        if owed != SlipOwed::First || !outstanding {
             self.patient = None;
             return false;
         }

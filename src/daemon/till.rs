@@ -17,6 +17,7 @@ use super::{
     desk::{Command, Known, LinkView, OpeningView, TillView, drawer_view, printer_view},
     recorder::Recorder,
     records::Records,
+    said::{SAY_AGAIN, Said},
     session_watch::{self, SessionWatch},
     slips::{Begun, SlipDesk},
     words::{link_text, outcome_text, progress_of, status_text},
@@ -29,7 +30,7 @@ use crate::{
     },
     journal::Row,
     opening::{
-        self, Opening, Outcome, Read, Waits,
+        self, Opening, Outcome, Read, Wait, Waits,
         record::{Record, Standing},
     },
     shift::{
@@ -43,8 +44,6 @@ use crate::{
 const STILL_THERE: SignedDuration = SignedDuration::from_mins(10);
 /// What the journal could not take is offered again after this long.
 const KEEP_AGAIN: Duration = Duration::from_secs(5);
-/// Whatever is unresolved is said again this often (design, "What we promise").
-const SAY_AGAIN: Duration = Duration::from_secs(600);
 /// On stop, a request that is on its way gets this long for its answer; after it the journal says "sending" and the next
 /// start reads first. A slip under way gets it too, for its proof.
 const LAST_ANSWER: Duration = Duration::from_secs(3);
@@ -114,6 +113,9 @@ pub(super) struct Till {
     printer: Known<PrinterStatus>,
     display: Option<Known<Link>>,
     keypads: Vec<Known<Link>>,
+    said_store: Said,
+    said_answer: Said,
+    said_read: Said,
 }
 
 fn waits(timing: &config::Timing) -> Waits {
@@ -186,6 +188,9 @@ impl Till {
             wake_opening: None,
             say_again: now + SAY_AGAIN,
             view,
+            said_store: Said::default(),
+            said_answer: Said::default(),
+            said_read: Said::default(),
             drawer,
             printer: Known::new(wall, printer),
             display: devices.display.as_ref().map(|_| Known::new(wall, Link::Starting)),
@@ -393,9 +398,9 @@ impl Till {
                     }
                 }
                 shift::Output::Warm => {
-                    let shopify = Arc::clone(&self.house.shopify);
+                    let (shopify, device) = (Arc::clone(&self.house.shopify), self.house.till.device_id.clone());
                     self.push(async move {
-                        shopify.warm().await;
+                        shopify.warm(&device).await;
                         Answer::Warmed
                     });
                 }
@@ -435,22 +440,22 @@ impl Till {
         machine.clock_is(self.house.shopify.wall_clock());
         for output in machine.handle(clock::now(), input) {
             match output {
+                // Nothing of it has left: the next start goes on from what the journal says, without a quiet period.
+                opening::Output::Store(Event::OpeningSending { .. }) | opening::Output::ReadSessions { .. }
+                    if self.ending => {}
                 opening::Output::Store(event) => {
                     let opening = id.clone();
                     let answer = self.house.recorder.begin(&self.house.till.name, Some(&id), event);
                     self.pending.push(Box::pin(async move { Answer::Stored { opening, result: settled(answer).await } }));
                 }
-                // Neither has left: the next start goes on from what the journal says.
-                opening::Output::Send(_) | opening::Output::ReadSessions if self.ending => {}
                 opening::Output::Send(variables) => {
                     let (opening, shopify) = (id.clone(), Arc::clone(&self.house.shopify));
                     self.pending.push(Box::pin(async move {
                         Answer::Sent { opening, outcome: shopify.open_session(&variables).await }
                     }));
                 }
-                opening::Output::ReadSessions => {
+                opening::Output::ReadSessions { device } => {
                     let (opening, shopify) = (id.clone(), Arc::clone(&self.house.shopify));
-                    let device = self.house.till.device_id.clone();
                     self.pending.push(Box::pin(async move {
                         Answer::Read { opening, read: shopify.sessions_of_device(&device).await }
                     }));
@@ -465,12 +470,15 @@ impl Till {
         let row = match result {
             Ok(row) => row,
             Err(why) => {
-                warn!(%opening, why, "the journal did not take an event of the opening: it is tried again");
+                if self.said_store.is_news(clock::now(), &why) {
+                    warn!(%opening, why, "the journal did not take an event of the opening: it is tried again");
+                }
                 self.opening_input(opening::Input::StoreFailed);
                 return;
             }
         };
         self.records.take(&row);
+        self.said_store.over();
         self.opening_input(opening::Input::Stored);
         if let Some(progress) = progress_of(&row.event) {
             self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
@@ -492,12 +500,16 @@ impl Till {
             Answer::CountSaved { opening, result } => self.count_saved(opening, result),
             Answer::Stored { opening, result } => self.stored(opening, result),
             Answer::Sent { opening, outcome } => {
-                info!(%opening, outcome = outcome_text(&outcome), "Shopify's answer to the opening");
+                self.say_answer(&opening, &outcome);
                 self.if_current(&opening, opening::Input::Outcome(outcome));
             }
             Answer::Read { opening, read } => {
-                if let Read::Failed { why } = &read {
-                    info!(%opening, why, "Shopify's sessions could not be read");
+                match &read {
+                    Read::Healthy(_) => self.said_read.over(),
+                    Read::Failed { why, .. } if self.said_read.is_news(clock::now(), why) => {
+                        info!(%opening, why, "Shopify's sessions could not be read");
+                    }
+                    Read::Failed { .. } => {}
                 }
                 self.if_current(&opening, opening::Input::Read(read));
             }
@@ -517,6 +529,18 @@ impl Till {
                 self.keep_again.get_or_insert(clock::now() + KEEP_AGAIN);
             }
             Answer::Warmed => {}
+        }
+    }
+
+    fn say_answer(&mut self, opening: &OpeningId, outcome: &Outcome) {
+        let text = outcome_text(outcome);
+        if !self.said_answer.is_news(clock::now(), &format!("{opening} {text}")) {
+            return;
+        }
+        if matches!(outcome, Outcome::NotExecuted { wait: Wait::Longest, .. }) {
+            warn!(%opening, outcome = text, "the count is safe and is sent as soon as this is mended");
+        } else {
+            info!(%opening, outcome = text, "Shopify's answer to the opening");
         }
     }
 
@@ -566,7 +590,7 @@ impl Till {
         self.session.answered(clock::now(), matches!(read, Read::Healthy(_)));
         let Read::Healthy(sessions) = read else { return };
         let Some(record) = self.session_to_watch().filter(|r| r.id == *opening) else { return };
-        if session_watch::is_over(record, sessions, true) {
+        if session_watch::is_over(record, sessions) {
             let session_id = record.session().map_or_else(|| "unknown".to_owned(), |s| s.id.clone());
             self.keep(opening.clone(), Event::ShiftClosed { session_id });
         }

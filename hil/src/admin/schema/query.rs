@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::connection::Paging;
 use super::reason::{
-    self,    CashManagementCustomReasonCode, CashManagementDefaultReasonCode, CashManagementReasonCodeConnection,
+    self, CashManagementCustomReasonCode, CashManagementDefaultReasonCode, CashManagementReasonCodeConnection,
     CashManagementSystemReasonCode, ReasonCode,
 };
 use super::session::{
