@@ -5,6 +5,7 @@
 //! ## Why all mistakes at once
 //! An installer mends a file on a till PC, often by phone. One list of places and remedies is one call; a list that
 //! grows back after every correction is ten.
+mod disk;
 mod load;
 pub(crate) mod reader;
 pub(crate) mod report;
@@ -21,7 +22,7 @@ use crate::{
 };
 
 pub use self::{
-    load::{load, load_text},
+    load::{load, load_for_check, load_for_run, load_text},
     report::{Problem, Problems},
     secret::{Secret, SecretError, read_secret},
 };

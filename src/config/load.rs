@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
-    ApiSettings, Problems, Settings, Shop, Staff, Timing, TokenSource,
+    ApiSettings, Problem, Problems, Settings, Shop, Staff, Timing, TokenSource,
+    disk::Disk,
     reader::{At, Section, parse},
     report::{Notes, utf8},
-    secret::{SecretError, read_secret},
     tills,
     used::Used,
     values,
@@ -23,8 +23,25 @@ const FILE_MAX: u64 = 1024 * 1024;
 /// opened is seen by readers later still.
 const QUIET_PERIOD_SHOP_MIN: Duration = Duration::from_secs(60);
 
-/// Reads and checks a settings file. Relative paths in it start from its folder.
+/// Reads and checks a settings file, its text alone: no secret is read, so that everyone who may read the settings may use
+/// them. Relative paths in it start from its folder.
 pub fn load(path: &Path) -> Result<Settings, Problems> {
+    read(path, Disk::NotAsked).map(|(settings, _)| settings)
+}
+
+/// As [`load`], and what the daemon needs of the disk is there: secrets that only its user can read, a folder for the
+/// journal. All mistakes come at once.
+pub fn load_for_run(path: &Path) -> Result<Settings, Problems> {
+    read(path, Disk::ForRun).map(|(settings, _)| settings)
+}
+
+/// As [`load_for_run`], for whoever is not the service: credentials that systemd hands to the running service alone are
+/// remarked on when they cannot be seen, and are no mistake.
+pub fn load_for_check(path: &Path) -> Result<(Settings, Vec<Problem>), Problems> {
+    read(path, Disk::ForCheck)
+}
+
+fn read(path: &Path, disk: Disk) -> Result<(Settings, Vec<Problem>), Problems> {
     let name = path.display().to_string();
     let refuse = |what: String, remedy: &str| Err(Problems::of_file(&name, what, remedy.to_owned()));
     let mut bytes = Vec::new();
@@ -57,18 +74,22 @@ pub fn load(path: &Path) -> Result<Settings, Problems> {
         }
     }
     let base = path.parent().unwrap_or(Path::new(""));
-    load_text(&name, utf8(&name, &bytes)?, base)
+    read_text(&name, utf8(&name, &bytes)?, base, disk)
 }
 
-/// Checks a settings text. `name` is what mistakes are reported under; relative paths start from `base`.
+/// Checks a settings text, as [`load`] does. `name` is what mistakes are reported under; relative paths start from `base`.
 pub fn load_text(name: &str, text: &str, base: &Path) -> Result<Settings, Problems> {
-    let notes = Notes::new(name, text, base);
-    let settings = parse(text, &notes).and_then(|root| settings(Section::root(&root, &notes)));
-    notes.finish(settings)
+    read_text(name, text, base, Disk::NotAsked).map(|(settings, _)| settings)
 }
 
-fn settings(mut root: Section<'_>) -> Option<Settings> {
-    let mut used = Used::default();
+fn read_text(name: &str, text: &str, base: &Path, disk: Disk) -> Result<(Settings, Vec<Problem>), Problems> {
+    let notes = Notes::new(name, text, base);
+    let settings = parse(text, &notes).and_then(|root| settings(Section::root(&root, &notes), disk));
+    notes.finish_with_remarks(settings)
+}
+
+fn settings(mut root: Section<'_>, disk: Disk) -> Option<Settings> {
+    let mut used = Used::new(disk);
     let shop = needed(&mut root, "shop", "[shop]", |section| shop(section, &mut used));
     // Nothing is known of a shop with mistakes; they come first.
     let rig = shop.as_ref().is_none_or(|shop| shop.endpoint != format!("https://{}", shop.domain));
@@ -178,13 +199,10 @@ fn client(mut section: Section<'_>, used: &mut Used) -> Option<TokenSource> {
     Some(TokenSource::ClientCredentials { client_id: client_id?.value, secret_file: file? })
 }
 
-/// A secret's file: there, readable, and nobody else's. What is in it is not kept.
 fn secret_file(section: &mut Section<'_>, key: &'static str, sample: &str, used: &mut Used) -> Option<PathBuf> {
     let path = values::path(section, key, sample)?;
     used.path(section.notes, "the file", &path, "give every secret, and the journal, a file of its own");
-    if let Err(error) = read_secret(&path.value) {
-        section.notes.add(&path.at, error.to_string(), error.remedy());
-    }
+    used.disk.secret(section.notes, &path);
     Some(path.value)
 }
 
@@ -193,10 +211,7 @@ fn journal(mut section: Section<'_>, used: &mut Used) -> Option<PathBuf> {
     let path = values::needed_path(&mut section, "path", sample);
     if let Some(path) = &path {
         used.path(section.notes, "the file", path, "give the journal a file of its own");
-        if path.value.is_dir() {
-            let remedy = format!("name the file in it: path = \"{}/journal.db\"", path.value.display());
-            section.notes.add(&path.at, format!("{} is a folder", path.value.display()), remedy);
-        }
+        used.disk.journal(section.notes, path);
     }
     section.finish();
     path.map(|path| path.value)
@@ -214,7 +229,7 @@ fn api_settings(section: Option<Section<'_>>, journal: Option<&Path>, used: &mut
         let path = values::path(&mut section, "token_file", "/var/lib/drawerbridge/api-token");
         if let Some(path) = &path {
             used.path(section.notes, "the file", path, "give every secret, and the journal, a file of its own");
-            api_token(&section, path);
+            used.disk.api_token(section.notes, path);
         }
         path.map(|path| path.value)
     } else {
@@ -224,22 +239,6 @@ fn api_settings(section: Option<Section<'_>>, journal: Option<&Path>, used: &mut
     let allowed_origins = values::origins(&mut section);
     section.finish();
     Some(ApiSettings { listen: listen?, token_file: token_file?, allowed_origins })
-}
-
-/// The API's token is used if it is there; a file that is not there is made at the first start.
-fn api_token(section: &Section<'_>, path: &At<PathBuf>) {
-    match read_secret(&path.value) {
-        Ok(_) | Err(SecretError::Missing { .. }) => {}
-        Err(error @ SecretError::Empty { .. }) => {
-            section.notes.add(&path.at, error.to_string(), "remove it; a token is made at the next start");
-        }
-        Err(
-            error @ (SecretError::NotAFile { .. }
-            | SecretError::OpenToOthers { .. }
-            | SecretError::NotASecret { .. }
-            | SecretError::Io { .. }),
-        ) => section.notes.add(&path.at, error.to_string(), error.remedy()),
-    }
 }
 
 fn one_of_staff(mut section: Section<'_>, used: &mut Used) -> Option<Staff> {

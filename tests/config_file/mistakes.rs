@@ -190,18 +190,24 @@ fn the_local_api_is_local() {
 #[test]
 fn secrets() {
     let folder = folder();
+    let file = folder.path().join("f");
+    fs::write(&file, FINE).unwrap();
+    let shown = file.display();
     let token = folder.path().join("access-token");
-    let load = || config::load_text("f", FINE, folder.path());
+    let load = || config::load_for_run(&file);
     assert!(load().is_ok());
     for mode in [0o640, 0o604, 0o644] {
         secret(&token, mode);
         let problems = load().unwrap_err().to_string();
-        let start =
-            format!("f:6:21: the secret file {} is open to other users (mode {mode:04o}). Run `chmod 600", token.display());
+        let start = format!(
+            "{shown}:6:21: the secret file {} is open to other users (mode {mode:04o}). Run `chmod 600",
+            token.display()
+        );
         assert!(problems.starts_with(&start), "{problems}");
     }
     fs::remove_file(&token).unwrap();
     assert!(load().unwrap_err().to_string().contains("does not exist. Put the secret into it"));
+    assert!(config::load_for_check(&file).unwrap_err().to_string().contains("does not exist"));
     fs::create_dir(&token).unwrap();
     assert!(load().unwrap_err().to_string().contains("is not a file"));
     fs::remove_dir(&token).unwrap();
@@ -212,11 +218,58 @@ fn secrets() {
     secret(&api_token, 0o600);
     assert!(load().is_ok());
     secret(&api_token, 0o644);
-    assert!(load().unwrap_err().to_string().starts_with("f:13:14: the secret file"));
+    assert!(load().unwrap_err().to_string().starts_with(&format!("{shown}:13:14: the secret file")));
     fs::remove_file(&api_token).unwrap();
     fs::write(&api_token, "").unwrap();
     fs::set_permissions(&api_token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     assert!(load().unwrap_err().to_string().contains("is empty. Remove it"));
+}
+
+#[test]
+fn who_only_asks_needs_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f");
+    fs::write(&file, with("\"access-token\"", "\"/run/credentials/none.service/access-token\"")).unwrap();
+    assert!(config::load(&file).is_ok(), "status, kick and journal list work while the service is stopped");
+    let problems = config::load_for_run(&file).unwrap_err().to_string();
+    assert!(problems.contains(":6:21: the secret file") && problems.contains("Add LoadCredential="), "{problems}");
+    let (_, remarks) = config::load_for_check(&file).unwrap();
+    assert_eq!((remarks.len(), remarks[0].line, remarks[0].column), (1, 6, 21));
+    assert!(remarks[0].what.contains("does not exist") && remarks[0].remedy.contains("when the service starts"));
+}
+
+#[test]
+fn mistakes_of_the_text_and_of_the_disk_come_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f");
+    fs::write(&file, with("\"journal.db\"", "\"no/such/journal.db\"").replace("USD", "usd")).unwrap();
+    let problems = config::load_for_run(&file).unwrap_err();
+    let places: Vec<_> = problems.iter().map(|problem| (problem.line, problem.column)).collect();
+    assert_eq!(places, [(4, 12), (6, 21), (9, 8)], "{problems}");
+    let folder = folder.path().canonicalize().unwrap();
+    let text = problems.to_string();
+    assert!(text.contains(&format!("Make it with `mkdir -p {}/no/such`", folder.display())), "{text}");
+}
+
+#[test]
+fn the_journal_is_a_file_in_a_folder() {
+    let folder = folder();
+    let file = folder.path().join("f");
+    fs::create_dir(folder.path().join("data")).unwrap();
+    for (path, what) in [("data", "data is a folder. Name the file in it"), ("access-token/journal.db", "is not a folder")] {
+        fs::write(&file, with("\"journal.db\"", &format!("{path:?}"))).unwrap();
+        let problems = config::load_for_run(&file).unwrap_err().to_string();
+        assert!(problems.contains(what) && problems.lines().count() == 1, "{problems}");
+    }
+}
+
+#[test]
+fn a_list_that_is_cut_says_so() {
+    let problems = read(&format!("{FINE}{}", (0..60).map(|n| format!("k{n} = 1\n")).collect::<String>())).unwrap_err();
+    let last = problems.iter().last().unwrap();
+    assert_eq!((problems.iter().count(), last.what.as_str(), last.line), (51, "… and 10 more", 100));
+    let endless = read(&format!("{FINE}{}", (0..2000).map(|n| format!("k{n} = 1\n")).collect::<String>())).unwrap_err();
+    assert_eq!(endless.iter().last().unwrap().what, "… and at least 950 more");
 }
 
 #[test]
