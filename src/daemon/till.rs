@@ -309,7 +309,11 @@ impl Till {
                 self.drawer = DrawerState::LeftOpen;
                 self.note(Event::DrawerLeftOpen {});
             }
-            DrawerEvent::State(state) => self.drawer = state,
+            DrawerEvent::State(state) => {
+                let open = matches!(state, DrawerState::Open | DrawerState::LeftOpen);
+                self.drawer = state;
+                self.shift_input(shift::Input::DrawerIs { open });
+            }
         }
     }
 
@@ -356,6 +360,7 @@ impl Till {
                         Answer::Warmed
                     });
                 }
+                shift::Output::StartWanted => self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() }),
                 shift::Output::WakeAt(at) => self.wake_shift = Some(at),
             }
         }
@@ -641,10 +646,12 @@ fn shift_settings(house: &House) -> ShiftSettings {
         device_id: till.device_id.clone(),
         reason_code_id: till.reason_code_id.clone(),
         currency: house.shop.currency,
-        count: till.count,
+        count: till.count.clone(),
         echo: till.display.as_ref().map_or(config::Echo::Digits, |d| d.echo),
         idle: till.display.as_ref().map_or_else(Default::default, |d| d.idle.clone()),
         sensor: till.drawer.is_some_and(|d| d.sense != config::Sense::NoSensor),
+        keypad: !till.keypads.is_empty(),
+        confirm_pause: house.timing.confirm_pause,
     }
 }
 

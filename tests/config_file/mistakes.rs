@@ -68,6 +68,7 @@ fn text_that_is_not_toml() {
         ("[api]", "[api", "11:5", "not TOML", "key = value"),
         ("\"front-1\"", "front-1", "26:8", "not TOML", "texts in double quotes"),
         ("\"front-1\"", "\"front-1", "26:16", "not TOML", "between double quotes"),
+        ("\"2026-04\"", "2026-04", "3:15", "not TOML", "texts in double quotes: api_version = \"2026-04\""),
         ("name = \"front-1\"", "name = \"a\"\nname = \"b\"", "27:1", "duplicate key", "keep one of the two lines"),
     ]);
 }
@@ -130,7 +131,8 @@ fn two_names_of_one_port_are_one_port() {
     let folder = folder();
     fs::write(folder.path().join("ttyUSB9"), "").unwrap();
     symlink(folder.path().join("ttyUSB9"), folder.path().join("by-id-display")).unwrap();
-    let text = with("/dev/ttyUSB0", "ttyUSB9").replace("/dev/ttyUSB1", "by-id-display");
+    let port = |name| folder.path().join(name).display().to_string();
+    let text = with("/dev/ttyUSB0", &port("ttyUSB9")).replace("/dev/ttyUSB1", &port("by-id-display"));
     let problems = config::load_text("f", &text, folder.path()).unwrap_err().to_string();
     assert!(problems.contains("by-id-display\" is used twice: first in line 31"), "{problems}");
 }
@@ -273,6 +275,57 @@ fn a_list_that_is_cut_says_so() {
 }
 
 #[test]
+fn a_secret_is_not_where_the_daemon_writes() {
+    for name in ["journal.lock", "journal.db.addr", "journal.db-wal", "journal.db-shm"] {
+        let problems = read(&with("\"access-token\"", &format!("{name:?}"))).unwrap_err();
+        let all: Vec<_> = problems.iter().collect();
+        assert_eq!((all.len(), all[0].line), (1, 9), "{problems}");
+        assert!(all[0].what.contains("is used twice: first in line 6"), "{problems}");
+    }
+    let without_token = with("token_file = \"api-token\"\n", "").replacen("\"access-token\"", "\"api-token\"", 1);
+    let api = FINE.find("[api]").unwrap()..FINE.find("[[staff]]").unwrap();
+    let without_api = with(&FINE[api], "").replacen("\"access-token\"", "\"api-token\"", 1);
+    for text in [without_token, without_api] {
+        let problems = read(&text).unwrap_err().to_string();
+        assert!(problems.contains("api-token\" is used twice: first in line 6"), "{problems}");
+    }
+}
+
+#[test]
+fn a_staff_number_can_be_typed_or_scanned() {
+    for (number, what) in [("A7X", "neither typed nor scanned"), ("B", "neither typed nor scanned"), ("10-42", "cannot be")]
+    {
+        let problems = read(&with("2077", number)).unwrap_err().to_string();
+        assert!(problems.starts_with("drawerbridge.toml:22:10: ") && problems.contains(what), "{problems}");
+    }
+    let problems = read(&with("2077", "A7X")).unwrap_err().to_string();
+    assert!(problems.contains("A badge has 4 to 32 characters; a typed number only digits"), "{problems}");
+    for number in ["7", "007", "A7XQ", "B7F3A", &"1".repeat(32)] {
+        assert!(read(&with("2077", number)).is_ok(), "{number}");
+    }
+}
+
+#[test]
+fn coins_that_nobody_knows_are_not_asked_for() {
+    let text = with("USD", "KWD").replace("\"total\"", "\"denominations\"");
+    let problems = read(&text).unwrap_err().to_string();
+    assert!(problems.starts_with("drawerbridge.toml:47:9: the coins and notes of KWD are not known here"), "{problems}");
+    assert!(problems.contains("Write entry = \"total\", or list them: denominations = ["), "{problems}");
+    let listed = text.replace("max_age", "denominations = [\"0.250\", \"20\", \"5.000\"]\nmax_age");
+    let count = read(&listed).unwrap().tills[0].count.clone();
+    let shown: Vec<_> = count.denominations.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["20.000", "5.000", "0.250"]);
+}
+
+#[test]
+fn a_rig_waits_as_little_as_it_likes() {
+    let text = with("domain", "endpoint = \"http://127.0.0.1:41234\"\ndomain")
+        .replace("[api]", "[timing]\nrequest_timeout = \"10ms\"\n[api]")
+        .replace("max_age", "idle_timeout = \"1s\"\ncount_timeout = \"2s\"\nmax_age");
+    assert!(read(&text).is_ok());
+}
+
+#[test]
 fn one_way_to_a_token() {
     const FILE: &str = "access_token_file = \"access-token\"\n";
     const APP: &str = "\n[shop.client_credentials]\nclient_id = \"abc\"\nclient_secret_file = \"access-token\"\n";
@@ -309,6 +362,9 @@ fn devices() {
         (DISPLAY, "hid = { vid = 1 }", "40:7", NOT_YET, "use `serial` or `tcp`"),
         (DISPLAY, "serial = \"/dev/ttyUSB1\"", "40:10", "a table is wanted", "serial = { path = \"/dev/ttyUSB1\" }"),
         (DISPLAY, "serial = {}", "40:10", "has no `path`", "add path"),
+        (DISPLAY, "serial = { path = \"ttyUSB1\" }", "40:19", "by its whole path", "write path = \"/dev/ttyUSB1\""),
+        (DISPLAY, "serial = { path = \"display\" }", "40:19", "by its whole path", "write path = \"/dev/ttyUSB0\""),
+        ("/dev/input/by-id/usb-pad-event-kbd", "event3", "44:9", "by its whole path", "write evdev = \"/dev/input/by-id/"),
         (DISPLAY, "tcp = \"display\"", "40:7", "not a host with a port", "tcp = \"192.168.1.50:9100\""),
         (DISPLAY, "tcp = \"display:0\"", "40:7", "not a host with a port", "tcp = \"192.168.1.50:9100\""),
         (DISPLAY, "", "38:1", "does not say where the device is connected", "via = \"printer\""),
@@ -361,7 +417,19 @@ fn display_count_and_waits() {
         ("entry = \"total\"", "entry = \"totals\"", "47:9", "\"totals\"", "did you mean \"total\"?"),
         ("[api]", "[timing]\nquiet_period = \"1s\"\n[api]", "12:16", "too short for a real shop", "at least \"60s\""),
         ("[api]", "[timing]\npoll = \"0s\"\n[api]", "12:8", "outside 100ms to 10m", "poll = "),
-        ("[api]", "[timing]\nrequest_timeout = \"1d\"\n[api]", "12:19", "outside 1ms to 2m", "request_timeout = "),
+        ("[api]", "[timing]\nrequest_timeout = \"1d\"\n[api]", "12:19", "outside 1s to 2m", "request_timeout = "),
+        ("[api]", "[timing]\nrequest_timeout = \"1ms\"\n[api]", "12:19", "outside 1s to 2m", "request_timeout = "),
+        ("[api]", "[timing]\nconfirm_pause = \"1m\"\n[api]", "12:17", "outside 1ms to 2s", "confirm_pause = "),
+        (AGE, "idle_timeout = \"9s\"", "49:16", "outside 10s to 1h", "idle_timeout = "),
+        (AGE, "count_timeout = \"1s\"", "49:17", "outside 10s to 4h", "count_timeout = "),
+        (AGE, "expected_float = 150", "49:18", "wants a text", "expected_float = \"150\""),
+        (AGE, "expected_float = \"150.005\"", "49:18", "more decimals than USD", "such as \"150.00\""),
+        (AGE, "expected_float = \"-150\"", "49:18", "negative", "such as \"150.00\""),
+        (AGE, "expected_float = \"0.00\"", "49:18", "is nothing", "such as \"150.00\""),
+        (AGE, "denominations = [\"20.00\", \"20\"]", "49:27", "listed twice", "each coin and note once"),
+        (AGE, "denominations = [\"20.00\", \"ten\"]", "49:27", "not an amount", "such as \"150.00\""),
+        (AGE, "denominations = []", "49:17", "lists 0 coins", "remove the line"),
+        (AGE, "denominations = \"20.00\"", "49:17", "wants a list of texts", "denominations = ["),
         ("[api]", "[timing]\nreopen_first = \"10s\"\n[api]", "12:16", "longer than `reopen_max`", "at least as long"),
         ("[api]", "[timing]\nretry = \"10s\"\n[api]", "12:1", "unknown key \"retry\"", "did you mean \"retry_max\"?"),
         ("[api]", "[devices]\nprofiles = \"nowhere\"\n[api]", "12:12", "there is no folder", "make it, or remove the line"),
