@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::config::{self, EXAMPLE, Problems, Settings};
+use crate::config::{self, EXAMPLE, Problem, Problems, Settings};
 
 /// Exit code for a wrong configuration, `EX_CONFIG` of sysexits.h.
 pub const EXIT_CONFIG: u8 = 78;
@@ -15,12 +15,15 @@ pub const EXIT_CONFIG: u8 = 78;
 /// Reads the settings and says that they are fine, or all that is wrong with them.
 #[must_use]
 pub fn check(path: &Path, json: bool) -> ExitCode {
-    let loaded = config::load(path);
+    let loaded = config::load_for_check(path);
     let code = if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) };
     let text = match (&loaded, json) {
-        (Ok(settings), false) => format!("{} is fine: {}", path.display(), summary(settings)),
+        (Ok((settings, remarks)), false) => {
+            let fine = format!("{} is fine: {}", path.display(), summary(settings));
+            remarks.iter().fold(fine, |text, remark| format!("{text}\nremark: {remark}"))
+        }
         (Err(problems), false) => problems.to_string(),
-        (Ok(settings), true) => fine_as_json(path, settings),
+        (Ok((settings, remarks)), true) => fine_as_json(path, settings, remarks),
         (Err(problems), true) => problems_as_json(path, problems),
     };
     say(&text, code)
@@ -59,14 +62,14 @@ fn counts(settings: &Settings) -> [(&'static str, usize); 6] {
     ]
 }
 
-fn fine_as_json(path: &Path, settings: &Settings) -> String {
+fn fine_as_json(path: &Path, settings: &Settings, remarks: &[Problem]) -> String {
     let counts: serde_json::Map<String, serde_json::Value> =
         counts(settings).into_iter().map(|(thing, number)| (thing.to_owned(), json!(number))).collect();
     let names: Vec<&str> = settings.tills.iter().map(|till| till.name.as_str()).collect();
     json!({
         "file": path.display().to_string(), "fine": true, "counts": counts, "tills": names,
         "shop": settings.shop.domain, "journal": settings.journal.display().to_string(),
-        "listen": settings.api.listen.to_string(), "problems": [],
+        "listen": settings.api.listen.to_string(), "problems": [], "remarks": remarks,
     })
     .to_string()
 }

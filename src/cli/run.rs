@@ -8,16 +8,19 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{TRY_LATER, complain, runtime, settings, with_causes};
+use super::{BAD_CONFIG, TRY_LATER, complain, runtime, with_causes};
 use crate::{
-    config::Settings,
+    config::{Settings, load_for_run},
     daemon::{self, recorder::Recorder},
 };
 
 pub(super) fn run(config: &Path) -> ExitCode {
-    let settings = match settings(config) {
+    let settings = match load_for_run(config) {
         Ok(settings) => settings,
-        Err(code) => return code,
+        Err(problems) => {
+            complain(format!("the configuration cannot be used\n{problems}"));
+            return ExitCode::from(BAD_CONFIG);
+        }
     };
     log_to_stderr();
     match runtime() {

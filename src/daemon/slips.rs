@@ -18,7 +18,7 @@ use crate::{
     opening::record::{Record, SlipOwed, Standing},
     shift::{
         Refusal,
-        event::{Counted, Money, OpeningId, SessionFacts},
+        event::{Counted, Money, OpeningId},
     },
     slip::{self, SlipFacts, SlipKind, SlipSession},
 };
@@ -217,16 +217,24 @@ impl SlipDesk {
                 id: session.id.clone(),
                 opened_at: zone(session.opening_time.parse().ok()?),
                 // Blind: who counts must not learn what Shopify expected.
-                expected: expected_of(session).filter(|_| !self.blind),
+                expected: session.expected.as_ref().and_then(amount_of).filter(|_| !self.blind),
             },
-            Standing::Refused { message, code, .. } => SlipSession::Refused { text: format!("{message} ({code})") },
+            Standing::Refused { message, code, .. } => SlipSession::Refused { code: code.clone(), text: message.clone() },
+            Standing::NeedsAttention { kind, session: Some(other), .. } if kind == "foreign_session" => {
+                SlipSession::Foreign {
+                    id: other.id.clone(),
+                    opened_at: zone(other.opening_time.parse().ok()?),
+                    // Blind: what a colleague counted is as good as what Shopify expected.
+                    amount: amount_of(&other.counted).filter(|_| !self.blind),
+                }
+            }
             Standing::NeedsAttention { why, .. } => SlipSession::NeedsAttention { text: why.clone() },
             Standing::Started
             | Standing::Cancelled { .. }
             | Standing::Counted
             | Standing::Sending
             | Standing::Waiting { .. }
-            | Standing::Unknown { .. } => SlipSession::NotYet,
+            | Standing::Unknown { .. } => SlipSession::NotYet { second_follows: self.second_slip },
         };
         Some(SlipFacts {
             shop: self.shop.name.clone(),
@@ -253,8 +261,7 @@ fn lines_of(counted: &Counted, currency: Currency) -> Option<Vec<CountLine>> {
 }
 
 /// Shopify drops trailing zeros; the slip shows the currency's decimals.
-fn expected_of(session: &SessionFacts) -> Option<Amount> {
-    let Money { amount, currency } = session.expected.as_ref()?;
+fn amount_of(Money { amount, currency }: &Money) -> Option<Amount> {
     let currency = Currency::from_code(currency)?;
     let number: rust_decimal::Decimal = amount.parse().ok()?;
     Amount::parse(&number.round_dp(currency.exponent()).normalize().to_string(), currency).ok()

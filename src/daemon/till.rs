@@ -357,7 +357,11 @@ impl Till {
                 self.drawer.set(clock::wall(), DrawerState::LeftOpen);
                 self.note(Event::DrawerLeftOpen {});
             }
-            DrawerEvent::State(state) => self.drawer.set(clock::wall(), state),
+            DrawerEvent::State(state) => {
+                let open = matches!(state, DrawerState::Open | DrawerState::LeftOpen);
+                self.drawer.set(clock::wall(), state);
+                self.shift_input(shift::Input::DrawerIs { open });
+            }
         }
     }
 
@@ -404,6 +408,7 @@ impl Till {
                         Answer::Warmed
                     });
                 }
+                shift::Output::StartWanted => self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() }),
                 shift::Output::WakeAt(at) => self.wake_shift = Some(at),
             }
         }
@@ -735,9 +740,11 @@ fn shift_settings(house: &House) -> ShiftSettings {
         device_id: till.device_id.clone(),
         reason_code_id: till.reason_code_id.clone(),
         currency: house.shop.currency,
-        count: till.count,
+        count: till.count.clone(),
         echo: till.display.as_ref().map_or(config::Echo::Digits, |d| d.echo),
         idle: till.display.as_ref().map_or_else(Default::default, |d| d.idle.clone()),
         sensor: till.drawer.is_some_and(|d| d.sense != config::Sense::NoSensor),
+        keypad: !till.keypads.is_empty(),
+        confirm_pause: house.timing.confirm_pause,
     }
 }

@@ -18,11 +18,11 @@ use crate::device::{Key, profile::KeypadProfile};
 pub mod keystrokes;
 pub mod serial;
 
-/// From so many characters on, a fast run is a machine's. Three can be a 000 key.
-const BURST: usize = 4;
+/// From so many characters on, a fast run is a machine's. Three can be a 000 key. So no badge is shorter.
+pub const BURST: usize = 4;
 
-/// The longest badge. `config::Staff::number` has the same limit.
-const BADGE_MAX: usize = 32;
+/// The longest badge, and the longest staff number.
+pub const BADGE_MAX: usize = 32;
 
 /// Inside a card's swipe a reader may pause between tracks; what comes within this time still belongs to it.
 const SWIPE_SILENCE: Duration = Duration::from_millis(250);
