@@ -388,6 +388,11 @@ impl Printer {
         pieces.iter().map(|piece| piece.slip()).collect()
     }
 
+    /// What stands on the pieces of paper cut so far, without drawing them: a picture takes its time.
+    pub fn slip_texts(&self) -> Vec<String> {
+        lock(&self.0.core.machine).pieces.iter().map(|printed| printed.piece.text()).collect()
+    }
+
     /// What is printed and not cut yet.
     pub fn uncut_text(&self) -> String {
         lock(&self.0.core.machine).head.text()
