@@ -1,22 +1,29 @@
 //! `drawerbridge config check` and `drawerbridge config example`.
-use std::{
-    io::{self, Write},
-    path::Path,
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use serde_json::json;
 
+use super::{BAD_CONFIG, say_last};
 use crate::config::{self, EXAMPLE, Problem, Problems, Settings};
 
-/// Exit code for a wrong configuration, `EX_CONFIG` of sysexits.h.
-pub const EXIT_CONFIG: u8 = 78;
+pub(super) const LONG: &str = "\
+Examples:
+  drawerbridge config example > drawerbridge.toml
+  drawerbridge config check --config drawerbridge.toml";
+
+pub(super) const LONG_CHECK: &str = "\
+Reads the file and the secrets it names, as `run` does, and opens no device and no connection. Every mistake is
+told with its line, its column and what to do. Exit code 78 when there is one.
+
+Examples:
+  drawerbridge config check --config drawerbridge.toml
+  drawerbridge config check --json | jq '.problems'";
 
 /// Reads the settings and says that they are fine, or all that is wrong with them.
 #[must_use]
 pub fn check(path: &Path, json: bool) -> ExitCode {
     let loaded = config::load_for_check(path);
-    let code = if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) };
+    let code = if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(BAD_CONFIG) };
     let text = match (&loaded, json) {
         (Ok((settings, remarks)), false) => {
             let fine = format!("{} is fine: {}", path.display(), summary(settings));
@@ -26,13 +33,13 @@ pub fn check(path: &Path, json: bool) -> ExitCode {
         (Ok((settings, remarks)), true) => fine_as_json(path, settings, remarks),
         (Err(problems), true) => problems_as_json(path, problems),
     };
-    say(&text, code)
+    say_last(text, code)
 }
 
 /// Prints a whole settings file to fill in.
 #[must_use]
 pub fn example() -> ExitCode {
-    say(EXAMPLE.trim_end(), ExitCode::SUCCESS)
+    say_last(EXAMPLE.trim_end(), ExitCode::SUCCESS)
 }
 
 /// `1 till, 2 staff, 1 printer, …`: only what is there.
@@ -76,13 +83,4 @@ fn fine_as_json(path: &Path, settings: &Settings, remarks: &[Problem]) -> String
 
 fn problems_as_json(path: &Path, problems: &Problems) -> String {
     json!({ "file": path.display().to_string(), "fine": false, "problems": problems }).to_string()
-}
-
-/// Writes a line to stdout. A reader that has gone (`| head`) is no failure of ours; a full disk is.
-fn say(text: &str, code: ExitCode) -> ExitCode {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        Ok(()) | Err(_) => code,
-    }
 }
