@@ -102,6 +102,17 @@ impl Plot {
         }
     }
 
+    /// What the daemon makes of it, where no event of the journal says so.
+    pub(super) fn answered_by(&self) -> Option<&'static str> {
+        match self {
+            Self::Fault(Fault::UserError(code)) if code == "ALREADY_OPEN" => {
+                Some("whose session is that, ours or another one? The shop's sessions are read")
+            }
+            Self::Fault(Fault::Unauthorized) => Some("the token is fetched anew, and the same request goes out once more"),
+            Self::Smooth | Self::ApiDown | Self::Fault(_) | Self::Lag(_) => None,
+        }
+    }
+
     /// How the run must end.
     pub(super) fn must(&self) -> Must {
         let confirmed = |mutations, slips| Must { how: "opening.confirmed", sessions: 1, mutations, slips };

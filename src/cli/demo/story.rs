@@ -176,6 +176,9 @@ impl Story {
                 self.line("→ shop", &format!("open a session: {}", wish(request)));
                 let fault = if self.opens == 1 { self.plot.happened() } else { None };
                 self.line("← shop", &fault.unwrap_or_else(|| opened(request)));
+                if let Some(then) = self.plot.answered_by().filter(|_| self.opens == 1) {
+                    self.more(&format!("⇒ {then}"));
+                }
             }
             "SessionsOfDevice" => {
                 let answer = read(request);
