@@ -10,11 +10,13 @@ pub mod chain;
 
 use std::{
     fs::{File, OpenOptions},
+    io::ErrorKind,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, config::DbConfig, params};
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
@@ -24,8 +26,9 @@ use crate::shift::event::{Event, OpeningId};
 pub const SCHEMA: i64 = 1;
 /// Marks the file as ours (SQLite's `application_id`): "drwb".
 const APPLICATION_ID: i64 = 0x6472_7762;
-/// How far `seq` jumps at each start; more than the device events that can be told before they are written.
-pub const SEQ_GAP: i64 = 1000;
+/// How far `seq` jumps at each start, at least: more than the events that can be told while the disk refuses them (a drawer
+/// and a printer make a few a minute, so this is months), and little enough that numbers stay exact in JavaScript for ever.
+pub const SEQ_GAP: i64 = 1_000_000;
 
 const STEP_1: &str = "
     CREATE TABLE event (
@@ -137,9 +140,18 @@ pub enum JournalError {
         /// Which check failed.
         what: &'static str,
     },
-    /// The disk.
-    #[error("the journal could not be written: free space on its disk and check that it is not read-only")]
-    Sqlite(#[from] rusqlite::Error),
+    /// No space.
+    #[error("the journal's disk is full: free space on it")]
+    Full,
+    /// No writing.
+    #[error("the journal's disk, folder or file is read-only: make it writable for the service's user")]
+    ReadOnly,
+    /// Another fault while writing.
+    #[error("the journal could not be written: check its disk and whether another program has the file open")]
+    Write(#[source] rusqlite::Error),
+    /// Another fault while reading.
+    #[error("the journal could not be read: check its disk, then run `drawerbridge journal verify`")]
+    Read(#[source] rusqlite::Error),
     /// Files.
     #[error("{path} could not be opened: create the folder and let the service's user write there")]
     Io {
@@ -149,6 +161,52 @@ pub enum JournalError {
         #[source]
         cause: std::io::Error,
     },
+}
+
+impl JournalError {
+    /// Trying again later helps, without a change to the configuration.
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        match self {
+            Self::Busy { .. } | Self::Full | Self::ReadOnly => true,
+            Self::Newer { .. }
+            | Self::Foreign { .. }
+            | Self::Unsafe { .. }
+            | Self::Unresolved { .. }
+            | Self::BadRow { .. }
+            | Self::Broken { .. }
+            | Self::Write(_)
+            | Self::Read(_)
+            | Self::Io { .. } => false,
+        }
+    }
+
+    fn writing(error: rusqlite::Error) -> Self {
+        by_disk(&error).unwrap_or(Self::Write(error))
+    }
+
+    fn file(path: &Path, cause: std::io::Error) -> Self {
+        match cause.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
+            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::Io { path: path.display().to_string(), cause },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for JournalError {
+    fn from(error: rusqlite::Error) -> Self {
+        by_disk(&error).unwrap_or(Self::Read(error))
+    }
+}
+
+/// Faults whose remedy is the disk. `IOERR_SHMSIZE`: the index beside a journal in WAL mode found no room.
+fn by_disk(error: &rusqlite::Error) -> Option<JournalError> {
+    let code = error.sqlite_error()?;
+    if code.code == ErrorCode::DiskFull || code.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
+        return Some(JournalError::Full);
+    }
+    (code.code == ErrorCode::ReadOnly).then_some(JournalError::ReadOnly)
 }
 
 /// The open journal of a running daemon. Holds a lock on the file beside it for life.
@@ -164,24 +222,21 @@ impl Journal {
     /// Opens or makes the journal, brings it to this schema, and takes the lock.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let name = path.display().to_string();
-        let lock = lock(path)?;
-        let mut db = Connection::open(path)?;
+        let file = real_path(path)?;
+        let lock = lock(&file, &name)?;
+        // A connection that may write would also tidy up on closing: it writes what a write-ahead log left behind into a
+        // file that must not be touched, and removes the log. So another one looks first.
+        drop(open_to_read(&file)?);
+        let mut db = Connection::open(&file).map_err(JournalError::writing)?;
         check_ours(&db, &name)?;
         set_and_read_back(&db, &name)?;
         let fresh = user_version(&db)? == 0;
         if fresh {
-            let step = db.transaction()?;
-            step.execute_batch(STEP_1)?;
-            step.pragma_update(None, "application_id", APPLICATION_ID)?;
-            step.pragma_update(None, "user_version", SCHEMA)?;
-            step.commit()?;
+            make(&mut db).map_err(JournalError::writing)?;
         }
-        let last: Option<(i64, Vec<u8>)> = db
-            .query_row("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?)))
-            .optional()?;
-        let (head, next) = match last {
+        let (head, next) = match newest(&db)? {
             None => (chain::GENESIS, 1),
-            Some((seq, hash)) => (hash.try_into().map_err(|_| JournalError::BadRow { seq })?, (seq / SEQ_GAP + 2) * SEQ_GAP),
+            Some((seq, hash)) => (hash, (seq / SEQ_GAP + 2) * SEQ_GAP),
         };
         Ok(Self { db, head, next, _lock: lock })
     }
@@ -208,19 +263,16 @@ impl Journal {
         }
         let fields = chain::Fields::of(&row);
         let hash = chain::link(&self.head, &fields);
-        let step = self.db.transaction()?;
+        // From the start a writing one, so that nothing can come between the look at the newest row and the new one.
+        let step = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(JournalError::writing)?;
+        let newest = newest(&step)?;
+        if newest.map_or(chain::GENESIS, |(_, hash)| hash) != self.head {
+            let what = "another program wrote after this one had opened it";
+            return Err(JournalError::Broken { seq: newest.map_or(0, |(seq, _)| seq), what });
+        }
         hold_place(&step, row.opening.as_ref(), &row.event)?;
-        step.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
-            fields.seq,
-            fields.at,
-            fields.till,
-            fields.opening,
-            fields.name,
-            fields.body,
-            self.head,
-            hash
-        ])?;
-        step.commit()?;
+        insert(&step, &fields, &self.head, &hash).map_err(JournalError::writing)?;
+        step.commit().map_err(JournalError::writing)?;
         self.head = hash;
         self.next = row.seq + 1;
         Ok(Durable(row))
@@ -330,62 +382,80 @@ fn rows_after(db: &Connection, seq: i64, limit: u32) -> Result<Vec<Row>, Journal
     collect(query.query_map(params![seq, limit], raw)?)
 }
 
+fn make(db: &mut Connection) -> rusqlite::Result<()> {
+    let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    step.execute_batch(STEP_1)?;
+    step.pragma_update(None, "application_id", APPLICATION_ID)?;
+    step.pragma_update(None, "user_version", SCHEMA)?;
+    step.commit()
+}
+
+/// Number and hash of the newest row.
+fn newest(db: &Connection) -> Result<Option<(i64, [u8; 32])>, JournalError> {
+    let mut query = db.prepare_cached("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")?;
+    let last: Option<(i64, Vec<u8>)> = query.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    last.map(|(seq, hash)| Ok((seq, hash.try_into().map_err(|_| JournalError::BadRow { seq })?))).transpose()
+}
+
+fn insert(step: &Connection, fields: &chain::Fields, prev: &[u8; 32], hash: &[u8; 32]) -> rusqlite::Result<usize> {
+    step.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
+        fields.seq,
+        fields.at,
+        fields.till,
+        fields.opening,
+        fields.name,
+        fields.body,
+        prev,
+        hash
+    ])
+}
+
 fn hold_place(step: &Connection, opening: Option<&OpeningId>, event: &Event) -> Result<(), JournalError> {
     let Some(opening) = opening else { return Ok(()) };
-    match event {
-        Event::OpeningCounted(counted) => {
-            let device = &counted.point_of_sale_device_id;
-            let holder: Option<String> =
-                step.query_row("SELECT opening FROM unresolved WHERE device = ?1", [device], |r| r.get(0)).optional()?;
-            if let Some(holder) = holder.filter(|h| h != opening.as_str()) {
-                return Err(JournalError::Unresolved { device: device.clone(), opening: holder });
-            }
-            step.execute("INSERT OR IGNORE INTO unresolved VALUES (?1, ?2)", params![device, opening.as_str()])?;
-        }
-        Event::OpeningConfirmed { .. } | Event::OpeningRefused { .. } | Event::OpeningNeedsAttention { .. } => {
-            step.execute("DELETE FROM unresolved WHERE opening = ?1", [opening.as_str()])?;
-        }
-        Event::DaemonStarted { .. }
-        | Event::DrawerOpened { .. }
-        | Event::DrawerClosed { .. }
-        | Event::DrawerKicked { .. }
-        | Event::DrawerLeftOpen {}
-        | Event::PrinterStatus { .. }
-        | Event::DisplayStatus { .. }
-        | Event::KeypadStatus { .. }
-        | Event::OpeningStarted { .. }
-        | Event::OpeningCancelled { .. }
-        | Event::OpeningSending { .. }
-        | Event::OpeningNotSent { .. }
-        | Event::OpeningUnknown { .. }
-        | Event::OpeningAbsent { .. }
-        | Event::SlipSending { .. }
-        | Event::SlipPrinted { .. }
-        | Event::SlipNotProven { .. }
-        | Event::ShiftClosed { .. } => {}
+    if event.settles() {
+        step.execute("DELETE FROM unresolved WHERE opening = ?1", [opening.as_str()]).map_err(JournalError::writing)?;
     }
+    let Event::OpeningCounted(counted) = event else { return Ok(()) };
+    let device = &counted.point_of_sale_device_id;
+    let holder: Option<String> =
+        step.query_row("SELECT opening FROM unresolved WHERE device = ?1", [device], |r| r.get(0)).optional()?;
+    if let Some(holder) = holder.filter(|h| h != opening.as_str()) {
+        return Err(JournalError::Unresolved { device: device.clone(), opening: holder });
+    }
+    step.execute("INSERT OR IGNORE INTO unresolved VALUES (?1, ?2)", params![device, opening.as_str()])
+        .map_err(JournalError::writing)?;
     Ok(())
 }
 
-fn lock(path: &Path) -> Result<File, JournalError> {
-    let beside: PathBuf = path.with_extension("lock");
-    let io = |cause| JournalError::Io { path: beside.display().to_string(), cause };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside).map_err(io)?;
+/// The file itself, whatever links and spellings lead to it. It is made first: an empty one is a journal without rows.
+fn real_path(path: &Path) -> Result<PathBuf, JournalError> {
+    let failed = |cause| JournalError::file(path, cause);
+    OpenOptions::new().create(true).append(true).mode(0o644).open(path).map_err(failed)?;
+    path.canonicalize().map_err(failed)
+}
+
+/// `file` is the real path: two spellings of one journal must meet the same lock, and two journals must not.
+fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".lock");
+    let beside = PathBuf::from(beside);
+    let failed = |cause| JournalError::file(&beside, cause);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside).map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::Busy { path: path.display().to_string() }),
-        Err(other) => Err(io(other.into())),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::Busy { path: name.to_owned() }),
+        Err(other) => Err(failed(other.into())),
     }
 }
 
+/// Changes nothing: neither the file nor a log beside it.
 fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
-    let name = path.display().to_string();
     if !path.exists() {
-        let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(JournalError::Io { path: name, cause });
+        return Err(JournalError::file(path, ErrorKind::NotFound.into()));
     }
     let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    check_ours(&db, &name)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    check_ours(&db, &path.display().to_string())?;
     Ok(db)
 }
 
@@ -395,7 +465,10 @@ fn user_version(db: &Connection) -> rusqlite::Result<i64> {
 
 /// Only reads: a file that is not ours, or newer than us, must stay as it is.
 fn check_ours(db: &Connection, path: &str) -> Result<(), JournalError> {
-    let foreign = |_| JournalError::Foreign { path: path.to_owned() };
+    let foreign = |e: rusqlite::Error| match e.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => JournalError::Foreign { path: path.to_owned() },
+        _ => e.into(),
+    };
     let found = user_version(db).map_err(foreign)?;
     let id: i64 = db.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(foreign)?;
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(foreign)?;
@@ -410,11 +483,11 @@ fn check_ours(db: &Connection, path: &str) -> Result<(), JournalError> {
 
 fn set_and_read_back(db: &Connection, path: &str) -> Result<(), JournalError> {
     let not = |pragma, found: String, wanted| JournalError::Unsafe { path: path.to_owned(), pragma, found, wanted };
-    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0))?;
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(JournalError::writing)?;
     if mode != "wal" {
         return Err(not("journal_mode", mode, "wal"));
     }
-    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "synchronous", "FULL").map_err(JournalError::writing)?;
     let level: i64 = db.query_row("PRAGMA synchronous", [], |r| r.get(0))?;
     if level != 2 {
         return Err(not("synchronous", level.to_string(), "2 (FULL)"));

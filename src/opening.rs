@@ -7,10 +7,17 @@
 //! Shopify takes no idempotency key for this mutation. `ALREADY_OPEN` stops a second session only while the first one is
 //! still open; opened and closed in between, a blind resend opens another. So a resend needs proof of absence: the quiet
 //! period on boot time, then several healthy reads, closed sessions included, that do not show ours.
+//!
+//! ## What a list of the newest sessions proves
+//! It is in the order of creation, so ours can be missing from it only if it does not exist or if the whole page was created
+//! after it. The page proves absence when there is nothing beyond it, or when its oldest entry was opened a day and more
+//! before ours ([`OLD_ENOUGH`]): then it reaches back behind our attempt. Without a trusted time of our own the second
+//! cannot be told, and a person is asked instead of a resend being risked.
 pub mod record;
 
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -20,6 +27,10 @@ use crate::shift::event::{Counted, Event, Money, OpeningId, SessionFacts};
 pub const MAX_ATTEMPTS: u8 = 3;
 /// Healthy reads without our session, after the quiet period, that prove absence.
 pub const READS_FOR_ABSENCE: u32 = 3;
+/// A session opened this long before our count was also created before it, wrong clocks and offline tills included.
+pub const OLD_ENOUGH: SignedDuration = SignedDuration::from_hours(24);
+/// A session opened earlier than this before our count is not ours; as much as clocks may differ (design, "Exactly once").
+pub const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(120);
 
 /// Waits; a rig may shorten them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +41,19 @@ pub struct Waits {
     pub read_every: Duration,
     /// First wait after "certainly not executed"; doubles.
     pub retry_first: Duration,
-    /// Its upper end.
+    /// The upper end of every wait that doubles.
     pub retry_max: Duration,
+}
+
+/// How long to wait before Shopify is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Waiting helps: the usual back-off.
+    Usual,
+    /// Shopify asked for this wait.
+    Asked(Duration),
+    /// A person has to mend something first: tried seldom.
+    Longest,
 }
 
 /// What became of one sent mutation. Three outcomes, not two.
@@ -46,16 +68,16 @@ pub enum Outcome {
         /// Shopify's words.
         message: String,
     },
-    /// It certainly did not run; waiting helps.
+    /// It certainly did not run; it goes out later, unchanged.
     NotExecuted {
-        /// In words.
+        /// In words, with what to mend where waiting alone does not help.
         why: String,
-        /// Shopify asked for this wait.
-        retry_after: Option<Duration>,
+        /// When to try again.
+        wait: Wait,
     },
-    /// It certainly did not run; only a person can help (configuration, scopes, a frozen shop).
+    /// It certainly did not run, and this content never will.
     Rejected {
-        /// `HTTP_403`, `undefinedField`.
+        /// `HTTP_404`, `undefinedField`.
         code: String,
         /// In words.
         message: String,
@@ -67,15 +89,26 @@ pub enum Outcome {
     },
 }
 
+/// The device's newest sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionList {
+    /// In the order of creation, newest first, closed ones included.
+    pub sessions: Vec<SessionFacts>,
+    /// There are no older ones.
+    pub complete: bool,
+}
+
 /// What a read of the device's newest sessions brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {
-    /// A healthy answer: no errors, no search warnings; newest first.
-    Healthy(Vec<SessionFacts>),
+    /// A healthy answer: no errors, no search warnings.
+    Healthy(SessionList),
     /// Anything else proves nothing.
     Failed {
         /// In words.
         why: String,
+        /// Shopify asked for this wait.
+        retry_after: Option<Duration>,
     },
 }
 
@@ -104,8 +137,11 @@ pub enum Output {
     Store(Event),
     /// Send the mutation with exactly these variables, once.
     Send(Value),
-    /// Read the device's newest sessions.
-    ReadSessions,
+    /// Read the newest sessions of the device that the count was made for, whatever the configuration says today.
+    ReadSessions {
+        /// `gid://shopify/PointOfSaleDevice/N`.
+        device: String,
+    },
     /// Say `Tick` then.
     WakeAt(Instant),
 }
@@ -113,7 +149,9 @@ pub enum Output {
 /// Why a mutation's `time` is sent or left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WallClock {
-    /// Within two minutes of Shopify's `Date`, or never compared.
+    /// Nothing has answered yet: `time` is sent, as long as nothing speaks against it.
+    NeverCompared,
+    /// Within two minutes of Shopify's `Date`.
     Trusted,
     /// Off by more: `time` is omitted.
     Wrong,
@@ -141,12 +179,10 @@ enum State {
     /// Certainly not executed; a harmless read tells when Shopify can be reached again.
     Offline {
         attempt: u8,
-        wait: Duration,
         at: Instant,
     },
     Probing {
         attempt: u8,
-        wait: Duration,
     },
     /// Nobody knows since `since`; `negative` healthy reads after the quiet period did not show ours.
     Unknown {
@@ -183,13 +219,36 @@ pub struct Opening {
     state: State,
     storing: Option<Event>,
     clock: WallClock,
+    /// An attempt may have run, so the content stays as it is for ever.
+    in_doubt: bool,
+    /// The same, before the attempt that is on its way.
+    in_doubt_before: bool,
+    /// The next wait after "not executed".
+    retry_wait: Duration,
+    /// The next wait after a failed read.
+    read_wait: Duration,
+    /// The next wait after the disk refused.
+    store_wait: Duration,
 }
 
 impl Opening {
     /// A count that is on disk and was never sent.
     #[must_use]
     pub const fn new(id: OpeningId, counted: Counted, waits: Waits) -> Self {
-        Self { id, counted, variables: None, waits, state: State::Ready, storing: None, clock: WallClock::Trusted }
+        Self {
+            id,
+            counted,
+            variables: None,
+            waits,
+            state: State::Ready,
+            storing: None,
+            clock: WallClock::NeverCompared,
+            in_doubt: false,
+            in_doubt_before: false,
+            retry_wait: waits.retry_first,
+            read_wait: waits.read_every,
+            store_wait: waits.retry_first,
+        }
     }
 
     /// What the journal says of one opening, oldest first; `None` when it was not counted or is settled.
@@ -210,23 +269,32 @@ impl Opening {
     }
 
     fn replay(&mut self, event: &Event, now: Instant) {
+        let unknown = |attempt: &u8| State::Unknown { attempt: *attempt, since: now, negative: 0, at: now };
         let next = match event {
+            event if event.settles() => State::Settled,
             Event::OpeningSending { attempt, variables } => {
                 self.variables = Some(variables.clone());
-                State::Unknown { attempt: *attempt, since: now, negative: 0, at: now }
+                self.is_on_its_way();
+                unknown(attempt)
             }
-            Event::OpeningUnknown { attempt, .. } => State::Unknown { attempt: *attempt, since: now, negative: 0, at: now },
+            // Refused as `ALREADY_OPEN`: the attempt did not run, and it is not sent again.
+            Event::OpeningUnknown { attempt, already_open: true, .. } => {
+                self.did_not_run();
+                State::Fenced { attempt: *attempt, reads: 0, at: now }
+            }
+            Event::OpeningUnknown { attempt, already_open: false, .. } => unknown(attempt),
             Event::OpeningNotSent { attempt, .. } => {
-                State::Offline { attempt: *attempt, wait: self.waits.retry_first, at: now }
+                self.did_not_run();
+                State::Offline { attempt: *attempt, at: now }
             }
             Event::OpeningAbsent { attempt, .. } => match attempt + 1 {
-                next if next > MAX_ATTEMPTS => State::Unknown { attempt: *attempt, since: now, negative: 0, at: now },
-                next => State::Offline { attempt: next, wait: self.waits.retry_first, at: now },
+                next if next > MAX_ATTEMPTS => unknown(attempt),
+                next => State::Offline { attempt: next, at: now },
             },
-            Event::OpeningConfirmed { .. } | Event::OpeningRefused { .. } | Event::OpeningNeedsAttention { .. } => {
-                State::Settled
-            }
-            Event::DaemonStarted { .. }
+            Event::OpeningConfirmed { .. }
+            | Event::OpeningRefused { .. }
+            | Event::OpeningNeedsAttention { .. }
+            | Event::DaemonStarted { .. }
             | Event::DrawerOpened { .. }
             | Event::DrawerClosed { .. }
             | Event::DrawerKicked { .. }
@@ -245,7 +313,7 @@ impl Opening {
         self.state = next;
     }
 
-    /// Told whenever an answer's `Date` header was compared. Only an intent that is not yet written takes it up.
+    /// Told whenever an answer's `Date` header was compared. An intent takes it up as long as no attempt can have run.
     pub const fn clock_is(&mut self, clock: WallClock) {
         self.clock = clock;
     }
@@ -262,26 +330,30 @@ impl Opening {
         let state = std::mem::replace(&mut self.state, S::Settled);
         let (next, outputs) = match (state, input) {
             (S::Ready, Input::Go) => self.intend(1),
-            (S::Storing { then }, Input::Stored) => self.enter(now, *then),
+            (S::Storing { then }, Input::Stored) => {
+                self.store_wait = self.waits.retry_first;
+                self.enter(now, *then)
+            }
             (S::Storing { then }, Input::StoreFailed) => {
-                let at = now + self.waits.retry_first;
+                let at = now + self.store_wait;
+                self.store_wait = (self.store_wait * 2).min(self.waits.retry_max);
                 let event = self.storing.take().expect("Storing is entered with the event it stores");
                 (S::StoreAgain { event, then, at }, vec![Output::WakeAt(at)])
             }
             (S::StoreAgain { event, then, at }, Input::Tick) if now >= at => self.store(event, *then),
             (S::Sending { attempt }, Input::Outcome(outcome)) => self.judge(now, attempt, outcome),
-            (S::Offline { attempt, wait, at }, Input::Tick | Input::Go) if now >= at => {
-                (S::Probing { attempt, wait }, vec![Output::ReadSessions])
+            (S::Offline { attempt, at }, Input::Tick | Input::Go) if now >= at => {
+                (S::Probing { attempt }, self.read_sessions())
             }
-            (S::Probing { attempt, wait }, Input::Read(read)) => self.probed(now, attempt, wait, read),
+            (S::Probing { attempt }, Input::Read(read)) => self.probed(now, attempt, read),
             (S::Unknown { attempt, since, negative, at }, Input::Tick | Input::Go) if now >= at => {
-                (S::Reading { attempt, since, negative }, vec![Output::ReadSessions])
+                (S::Reading { attempt, since, negative }, self.read_sessions())
             }
             (S::Reading { attempt, since, negative }, Input::Read(read)) => {
                 self.reconcile(now, attempt, since, negative, read)
             }
-            (S::Fenced { attempt, reads, at }, Input::Tick) if now >= at => {
-                (S::ReadingFence { attempt, reads }, vec![Output::ReadSessions])
+            (S::Fenced { attempt, reads, at }, Input::Tick | Input::Go) if now >= at => {
+                (S::ReadingFence { attempt, reads }, self.read_sessions())
             }
             (S::ReadingFence { attempt, reads }, Input::Read(read)) => self.fence(now, attempt, reads, read),
             // A deadline that is still ahead: say it again, so that a lost wake-up cannot end the story.
@@ -310,6 +382,20 @@ impl Opening {
         outputs
     }
 
+    fn read_sessions(&self) -> Vec<Output> {
+        vec![Output::ReadSessions { device: self.counted.point_of_sale_device_id.clone() }]
+    }
+
+    const fn is_on_its_way(&mut self) {
+        self.in_doubt_before = self.in_doubt;
+        self.in_doubt = true;
+    }
+
+    /// The attempt that was on its way is proven not to have run.
+    const fn did_not_run(&mut self) {
+        self.in_doubt = self.in_doubt_before;
+    }
+
     fn store(&mut self, event: Event, then: State) -> (State, Vec<Output>) {
         self.storing = Some(event.clone());
         (State::Storing { then: Box::new(then) }, vec![Output::Store(event)])
@@ -320,27 +406,29 @@ impl Opening {
         match state {
             State::SendNow { attempt } => {
                 let variables = self.variables.clone().expect("an intent names its variables");
+                self.is_on_its_way();
                 (State::Sending { attempt }, vec![Output::Send(variables)])
             }
             State::Ready => self.intend(1),
             s @ (State::Offline { at, .. } | State::Unknown { at, .. } | State::Fenced { at, .. }) => {
                 (s, vec![Output::WakeAt(at.max(now))])
             }
+            s @ State::ReadingFence { .. } => (s, self.read_sessions()),
             s @ (State::Storing { .. }
             | State::StoreAgain { .. }
             | State::Sending { .. }
             | State::Probing { .. }
             | State::Reading { .. }
-            | State::ReadingFence { .. }
             | State::Settled) => (s, vec![]),
         }
     }
 
-    /// Writes the intent. The content is made once and is the same for all attempts.
+    /// Writes the intent. The content is the same for all attempts from the first that may have run. Until then a `time`
+    /// that proved wrong is taken out; it is never put back, because it was the wrong clock that gave it.
     fn intend(&mut self, attempt: u8) -> (State, Vec<Output>) {
-        let variables = match &self.variables {
-            Some(same) => same.clone(),
-            None => variables(&self.id, &self.counted, self.clock),
+        let variables = match self.variables.take() {
+            Some(same) if self.in_doubt || same["time"].is_null() => same,
+            Some(_) | None => variables(&self.id, &self.counted, self.clock),
         };
         self.variables = Some(variables.clone());
         self.store(Event::OpeningSending { attempt, variables }, State::SendNow { attempt })
@@ -353,25 +441,50 @@ impl Opening {
                 let why = format!("Shopify answered with session {}, whose content is not what was sent", session.id);
                 self.unknown(now, attempt, why)
             }
+            // On disk first, so that a restart reads before anything else, too.
             Outcome::Refused { code, .. } if code == "ALREADY_OPEN" => {
-                (State::ReadingFence { attempt, reads: 0 }, vec![Output::ReadSessions])
+                self.did_not_run();
+                let why = "Shopify says that a session is already open: looking whose it is".to_owned();
+                let event = Event::OpeningUnknown { attempt, why, already_open: true };
+                self.store(event, State::ReadingFence { attempt, reads: 0 })
             }
             Outcome::Refused { code, message } | Outcome::Rejected { code, message } => {
                 let prompt = refusal_prompt(&code);
                 self.store(Event::OpeningRefused { code, message, prompt }, State::Settled)
             }
-            Outcome::NotExecuted { why, retry_after } => {
-                let wait = retry_after.unwrap_or(self.waits.retry_first);
-                let then = State::Offline { attempt, wait: self.waits.retry_first, at: now + wait };
-                self.store(Event::OpeningNotSent { attempt, why }, then)
+            Outcome::NotExecuted { why, wait } => {
+                self.did_not_run();
+                let at = now + self.back_off(wait);
+                self.store(Event::OpeningNotSent { attempt, why }, State::Offline { attempt, at })
             }
             Outcome::Unknown { why } => self.unknown(now, attempt, why),
         }
     }
 
+    /// The next wait before Shopify is tried again. It keeps growing over all attempts of this opening.
+    fn back_off(&mut self, wait: Wait) -> Duration {
+        let now = match wait {
+            Wait::Usual => self.retry_wait,
+            Wait::Asked(asked) => asked.max(self.retry_wait),
+            Wait::Longest => self.waits.retry_max,
+        };
+        self.retry_wait = match wait {
+            Wait::Usual | Wait::Asked(_) => (self.retry_wait * 2).min(self.waits.retry_max),
+            Wait::Longest => self.waits.retry_max,
+        };
+        now
+    }
+
+    /// The next wait after a failed read.
+    fn back_off_reads(&mut self, retry_after: Option<Duration>) -> Duration {
+        let now = retry_after.unwrap_or_default().max(self.read_wait);
+        self.read_wait = (self.read_wait * 2).min(self.waits.retry_max.max(self.waits.read_every));
+        now
+    }
+
     fn unknown(&mut self, now: Instant, attempt: u8, why: String) -> (State, Vec<Output>) {
         let then = State::Unknown { attempt, since: now, negative: 0, at: now };
-        self.store(Event::OpeningUnknown { attempt, why }, then)
+        self.store(Event::OpeningUnknown { attempt, why, already_open: false }, then)
     }
 
     fn confirm(&mut self, how: &str, session: SessionFacts) -> (State, Vec<Output>) {
@@ -379,75 +492,87 @@ impl Opening {
     }
 
     /// Shopify could not be reached before; can it now? The read also shows a session of ours that nobody expected.
-    fn probed(&mut self, now: Instant, attempt: u8, wait: Duration, read: Read) -> (State, Vec<Output>) {
-        match read {
-            Read::Healthy(sessions) => match self.ours_among(&sessions) {
-                Some(ours) => self.confirm("found", ours),
-                None => self.intend(attempt),
-            },
-            Read::Failed { .. } => {
-                let wait = (wait * 2).min(self.waits.retry_max);
-                let at = now + wait;
-                (State::Offline { attempt, wait, at }, vec![Output::WakeAt(at)])
+    fn probed(&mut self, now: Instant, attempt: u8, read: Read) -> (State, Vec<Output>) {
+        let list = match read {
+            Read::Healthy(list) => list,
+            Read::Failed { retry_after, .. } => {
+                let at = now + self.back_off(retry_after.map_or(Wait::Usual, Wait::Asked));
+                return (State::Offline { attempt, at }, vec![Output::WakeAt(at)]);
             }
+        };
+        if let Some(ours) = self.ours_among(&list) {
+            return self.confirm("found", ours);
         }
+        if let Some(near) = self.near_among(&list) {
+            return self.ambiguous(near);
+        }
+        self.intend(attempt)
     }
 
     fn reconcile(&mut self, now: Instant, attempt: u8, since: Instant, negative: u32, read: Read) -> (State, Vec<Output>) {
-        let at = now + self.waits.read_every;
-        let again = |negative| (State::Unknown { attempt, since, negative, at }, vec![Output::WakeAt(at)]);
-        let Read::Healthy(sessions) = read else { return again(negative) };
-        if let Some(ours) = self.ours_among(&sessions) {
+        let again = |wait, negative| {
+            let at = now + wait;
+            (State::Unknown { attempt, since, negative, at }, vec![Output::WakeAt(at)])
+        };
+        let list = match read {
+            Read::Healthy(list) => list,
+            Read::Failed { retry_after, .. } => return again(self.back_off_reads(retry_after), negative),
+        };
+        self.read_wait = self.waits.read_every;
+        if let Some(ours) = self.ours_among(&list) {
             return self.confirm("found", ours);
         }
         if now < since + self.waits.quiet_period {
-            return again(0);
+            return again(self.waits.read_every, 0);
         }
-        if let Some(near) = sessions.iter().find(|s| self.is_near(s)) {
-            return self.ask("ambiguous", "a session looks like this count but is not the same in all points", near.clone());
+        if let Some(near) = self.near_among(&list) {
+            return self.ambiguous(near);
         }
-        if let Some(foreign) = sessions.iter().find(|s| s.status == "OPEN") {
+        if let Some(foreign) = list.sessions.iter().find(|s| s.status == "OPEN") {
             return self.foreign(foreign.clone());
         }
         if negative + 1 < READS_FOR_ABSENCE {
-            return again(negative + 1);
+            return again(self.waits.read_every, negative + 1);
+        }
+        if !self.reaches_back_behind_ours(&list) {
+            let why = "the newest sessions at Shopify do not show this count, and do not go back far enough to prove that it \
+                       is not there: look for it in Shopify";
+            return self.ask("ambiguous", why.to_owned(), None);
         }
         if attempt >= MAX_ATTEMPTS {
-            let event = Event::OpeningNeedsAttention {
-                kind: "attempts_used_up".to_owned(),
-                why: format!(
-                    "{MAX_ATTEMPTS} attempts were sent and none opened a session: open the register in Shopify POS"
-                ),
-                prompt: prompt("COUNT SAVED", "CALL THE MANAGER"),
-                session: None,
-            };
-            return self.store(event, State::Settled);
+            let why =
+                format!("{MAX_ATTEMPTS} attempts were sent and none opened a session: open the register in Shopify POS");
+            return self.ask("attempts_used_up", why, None);
         }
-        let then = State::Offline { attempt: attempt + 1, wait: self.waits.retry_first, at: now };
+        self.retry_wait = self.waits.retry_first;
+        let then = State::Offline { attempt: attempt + 1, at: now };
         self.store(Event::OpeningAbsent { attempt, reads: negative + 1 }, then)
     }
 
     fn fence(&mut self, now: Instant, attempt: u8, reads: u32, read: Read) -> (State, Vec<Output>) {
-        let at = now + self.waits.read_every;
-        let again = |reads| (State::Fenced { attempt, reads, at }, vec![Output::WakeAt(at)]);
-        let Read::Healthy(sessions) = read else { return again(reads) };
-        if let Some(ours) = self.ours_among(&sessions) {
+        let again = |wait, reads| {
+            let at = now + wait;
+            (State::Fenced { attempt, reads, at }, vec![Output::WakeAt(at)])
+        };
+        let list = match read {
+            Read::Healthy(list) => list,
+            Read::Failed { retry_after, .. } => return again(self.back_off_reads(retry_after), reads),
+        };
+        self.read_wait = self.waits.read_every;
+        if let Some(ours) = self.ours_among(&list) {
             return self.confirm("found", ours);
         }
-        if let Some(foreign) = sessions.iter().find(|s| s.status == "OPEN") {
+        if let Some(near) = self.near_among(&list) {
+            return self.ambiguous(near);
+        }
+        if let Some(foreign) = list.sessions.iter().find(|s| s.status == "OPEN") {
             return self.foreign(foreign.clone());
         }
         if reads + 1 < READS_FOR_ABSENCE {
-            return again(reads + 1);
+            return again(self.waits.read_every, reads + 1);
         }
-        let event = Event::OpeningNeedsAttention {
-            kind: "ambiguous".to_owned(),
-            why: "Shopify says that a session is open on this device, and shows none: look at the register in Shopify POS"
-                .to_owned(),
-            prompt: prompt("COUNT SAVED", "CALL THE MANAGER"),
-            session: None,
-        };
-        self.store(event, State::Settled)
+        let why = "Shopify says that a session is open on this device, and shows none: look at the register in Shopify POS";
+        self.ask("ambiguous", why.to_owned(), None)
     }
 
     fn foreign(&mut self, session: SessionFacts) -> (State, Vec<Output>) {
@@ -460,17 +585,25 @@ impl Opening {
         self.store(Event::OpeningNeedsAttention { kind, why, prompt, session: Some(session) }, State::Settled)
     }
 
-    fn ask(&mut self, kind: &str, what: &str, session: SessionFacts) -> (State, Vec<Output>) {
-        let why = format!("{what} ({}): compare it with the slip in Shopify", session.id);
-        let prompt = prompt("COUNT SAVED", "CALL THE MANAGER");
-        self.store(
-            Event::OpeningNeedsAttention { kind: kind.to_owned(), why, prompt, session: Some(session) },
-            State::Settled,
-        )
+    fn ambiguous(&mut self, near: SessionFacts) -> (State, Vec<Output>) {
+        let why = format!(
+            "a session looks like this count but is not the same in all points ({}): compare it with the slip in Shopify",
+            near.id
+        );
+        self.ask("ambiguous", why, Some(near))
     }
 
-    fn ours_among(&self, sessions: &[SessionFacts]) -> Option<SessionFacts> {
-        sessions.iter().find(|s| self.is_ours(s)).cloned()
+    fn ask(&mut self, kind: &str, why: String, session: Option<SessionFacts>) -> (State, Vec<Output>) {
+        let prompt = prompt("COUNT SAVED", "CALL THE MANAGER");
+        self.store(Event::OpeningNeedsAttention { kind: kind.to_owned(), why, prompt, session }, State::Settled)
+    }
+
+    fn ours_among(&self, list: &SessionList) -> Option<SessionFacts> {
+        list.sessions.iter().find(|s| self.is_ours(s)).cloned()
+    }
+
+    fn near_among(&self, list: &SessionList) -> Option<SessionFacts> {
+        list.sessions.iter().find(|s| self.is_near(s)).cloned()
     }
 
     /// Reference, amount and currency, and the time where it was sent.
@@ -478,10 +611,15 @@ impl Opening {
         self.has_reference(session) && self.same_money(session) && (self.sent_time().is_none() || self.same_time(session))
     }
 
-    /// Two of three.
+    /// Something of ours is recognisable: the reference, which nobody else has; or the money, together with the time that
+    /// was sent. Where an attempt may have run, Shopify may have set a time of its own: the money and any time since the
+    /// count, or any time at all if none was sent. Another opening's reference speaks against it.
     fn is_near(&self, session: &SessionFacts) -> bool {
-        let points = [self.has_reference(session), self.same_money(session), self.same_time(session)];
-        points.iter().filter(|p| **p).count() == 2
+        if self.has_reference(session) {
+            return true;
+        }
+        let fitting_time = if self.in_doubt { self.not_before_ours(session) } else { self.same_time(session) };
+        !has_a_reference(session) && self.same_money(session) && fitting_time
     }
 
     fn has_reference(&self, session: &SessionFacts) -> bool {
@@ -495,13 +633,40 @@ impl Opening {
             && number(&session.counted).is_some_and(|n| Some(n) == number(&self.counted.balance))
     }
 
-    fn sent_time(&self) -> Option<&str> {
-        self.variables.as_ref()?.get("time")?.as_str()
+    fn sent_time(&self) -> Option<Timestamp> {
+        self.variables.as_ref()?.get("time")?.as_str()?.parse().ok()
     }
 
     fn same_time(&self, session: &SessionFacts) -> bool {
-        self.sent_time().is_some_and(|t| t == session.opening_time)
+        self.sent_time().is_some_and(|sent| opening_time(session) == Some(sent))
     }
+
+    fn not_before_ours(&self, session: &SessionFacts) -> bool {
+        match (self.sent_time(), opening_time(session)) {
+            (Some(sent), Some(opened)) => opened.duration_since(sent) >= -CLOCKS_DIFFER,
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// The list cannot have left ours out (see the top of this file).
+    fn reaches_back_behind_ours(&self, list: &SessionList) -> bool {
+        let oldest = list.sessions.last().and_then(opening_time);
+        let far_enough = |(sent, oldest): (Timestamp, Timestamp)| sent.duration_since(oldest) >= OLD_ENOUGH;
+        list.complete || self.sent_time().zip(oldest).is_some_and(far_enough)
+    }
+}
+
+fn opening_time(session: &SessionFacts) -> Option<Timestamp> {
+    session.opening_time.parse().ok()
+}
+
+/// Its note ends in the reference of some opening.
+fn has_a_reference(session: &SessionFacts) -> bool {
+    let id = |note: &str| {
+        let (_, rest) = note.rsplit_once("[db:")?;
+        OpeningId::parse(rest.trim_end().strip_suffix(']')?)
+    };
+    session.opening_note.as_deref().and_then(id).is_some()
 }
 
 /// The mutation's variables. The note ends in the reference; `time` is left out when the wall clock is wrong.
@@ -510,7 +675,7 @@ pub fn variables(id: &OpeningId, counted: &Counted, clock: WallClock) -> Value {
     let reference = format!("[db:{id}]");
     let note = if counted.note.is_empty() { reference } else { format!("{} {reference}", counted.note) };
     let time = match clock {
-        WallClock::Trusted => Value::from(counted.time.clone()),
+        WallClock::Trusted | WallClock::NeverCompared => Value::from(counted.time.clone()),
         WallClock::Wrong => Value::Null,
     };
     json!({

@@ -5,28 +5,26 @@
 //! a failure to connect proves that nothing was sent. Reads use the same client; one connection more costs nothing at a till.
 pub mod auth;
 pub mod classify;
+pub mod headers;
 
 use std::{
     error::Error as _,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use self::{
-    auth::{TokenError, Tokens},
+    auth::{Token, TokenError, Tokens},
     classify::{Answer, Verdict},
+    headers::Skew,
 };
 use crate::{
     clock,
     config::Shop,
-    opening::{Outcome, Read, WallClock},
+    opening::{Outcome, Read, Wait, WallClock},
 };
 
 /// The mutation, as sent.
@@ -37,8 +35,9 @@ pub const SESSIONS_OF_DEVICE: &str = include_str!("shopify/sessions_of_device.gr
 pub const BODY_LIMIT: usize = 1 << 20;
 /// A connection that is not there after this long counts as not reachable.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// Beyond this the wall clock is wrong and `time` is left out (design, "Exactly once").
-const SKEW_LIMIT_SECONDS: i64 = 120;
+/// What a person reads when the token is refused twice.
+const TOKEN_REFUSED: &str =
+    "Shopify refuses the access token (401): put a valid one into its file, or look after the app in the Dev Dashboard";
 
 /// One shop's Admin API.
 #[derive(Debug)]
@@ -47,12 +46,14 @@ pub struct Shopify {
     timeout: Duration,
     http: OnceLock<reqwest::Client>,
     tokens: Tokens,
-    clock_wrong: AtomicBool,
+    skew: Arc<Skew>,
 }
 
 /// Why a request brought no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Failure {
+    /// There is no token to send it with.
+    NoToken(TokenError),
     /// No byte of it left.
     NotSent(String),
     /// Bytes left; nobody knows what became of them.
@@ -63,32 +64,39 @@ impl Shopify {
     /// Nothing is sent, read or resolved yet. `timeout` limits one request.
     #[must_use]
     pub fn new(shop: Shop, timeout: Duration) -> Arc<Self> {
-        let tokens = Tokens::new(shop.token.clone(), format!("{}/admin/oauth/access_token", shop.endpoint));
-        Arc::new(Self { shop, timeout, http: OnceLock::new(), tokens, clock_wrong: AtomicBool::new(false) })
+        let skew = Arc::new(Skew::default());
+        let url = format!("{}/admin/oauth/access_token", shop.endpoint);
+        let tokens = Tokens::new(shop.token.clone(), url, Arc::clone(&skew));
+        Arc::new(Self { shop, timeout, http: OnceLock::new(), tokens, skew })
     }
 
-    /// Builds the client and fetches a token ahead, so that a confirmed count does not wait for either.
-    pub async fn warm(&self) {
-        if let Err(e) = self.tokens.get(self.http(), clock::now()).await {
-            debug!(error = %e, "no token yet");
+    /// Builds the client, fetches a token and compares the clocks ahead, so that a confirmed count waits for none of it: one
+    /// harmless read.
+    pub async fn warm(&self, device_id: &str) {
+        if let Read::Failed { why, .. } = self.sessions_of_device(device_id).await {
+            debug!(why, "Shopify cannot be asked yet");
         }
     }
 
     /// Sends the open mutation once. After 401 once more with a new token, because 401 proves that it did not run.
     pub async fn open_session(&self, variables: &Value) -> Outcome {
         for second_try in [false, true] {
-            let answer = match self.ask("OpenSession", OPEN_SESSION, variables).await {
-                Ok(answer) => answer,
-                Err(outcome) => return outcome,
+            let (answer, token) = match self.ask("OpenSession", OPEN_SESSION, variables).await {
+                Ok(answered) => answered,
+                Err(Failure::NoToken(why)) => {
+                    let wait = if why.is_for_a_person() { Wait::Longest } else { Wait::Usual };
+                    return Outcome::NotExecuted { why: why.to_string(), wait };
+                }
+                Err(Failure::NotSent(why)) => return Outcome::NotExecuted { why, wait: Wait::Usual },
+                Err(Failure::Lost(why)) => return Outcome::Unknown { why },
             };
             match classify::mutation(&answer) {
                 Verdict::Is(outcome) => return outcome,
                 Verdict::TokenRefused if second_try => break,
-                Verdict::TokenRefused => self.tokens.forget().await,
+                Verdict::TokenRefused => self.tokens.forget(&token),
             }
         }
-        let message = "Shopify refuses the access token (401): put a valid one into its file".to_owned();
-        Outcome::Rejected { code: "HTTP_401".to_owned(), message }
+        Outcome::NotExecuted { why: TOKEN_REFUSED.to_owned(), wait: Wait::Longest }
     }
 
     /// Reads the device's newest sessions, closed ones included.
@@ -97,22 +105,20 @@ impl Shopify {
         let variables = json!({ "filter": format!("point_of_sale_device_id:{number}") });
         for second_try in [false, true] {
             match self.ask("SessionsOfDevice", SESSIONS_OF_DEVICE, &variables).await {
-                Ok(answer) if answer.status == 401 && !second_try => self.tokens.forget().await,
-                Ok(answer) => return classify::sessions(&answer),
-                Err(Outcome::NotExecuted { why, .. } | Outcome::Unknown { why }) => return Read::Failed { why },
-                Err(Outcome::Rejected { code, message } | Outcome::Refused { code, message }) => {
-                    return Read::Failed { why: format!("{message} ({code})") };
-                }
-                Err(Outcome::Executed(_)) => return Read::Failed { why: "no answer".to_owned() },
+                Ok((answer, token)) if answer.status == 401 && !second_try => self.tokens.forget(&token),
+                Ok((answer, _)) if answer.status == 401 => break,
+                Ok((answer, _)) => return classify::sessions(&answer),
+                Err(Failure::NoToken(why)) => return Read::Failed { why: why.to_string(), retry_after: None },
+                Err(Failure::NotSent(why) | Failure::Lost(why)) => return Read::Failed { why, retry_after: None },
             }
         }
-        Read::Failed { why: "Shopify refuses the access token (401)".to_owned() }
+        Read::Failed { why: TOKEN_REFUSED.to_owned(), retry_after: None }
     }
 
     /// Whether the wall clock agreed with Shopify's `Date` when it was last compared.
     #[must_use]
     pub fn wall_clock(&self) -> WallClock {
-        if self.clock_wrong.load(Ordering::Relaxed) { WallClock::Wrong } else { WallClock::Trusted }
+        self.skew.wall_clock()
     }
 
     fn http(&self) -> &reqwest::Client {
@@ -131,14 +137,8 @@ impl Shopify {
         })
     }
 
-    async fn ask(&self, operation: &str, document: &str, variables: &Value) -> Result<Answer, Outcome> {
-        let token = match self.tokens.get(self.http(), clock::now()).await {
-            Ok(token) => token,
-            Err(TokenError::Refused { code, message }) => return Err(Outcome::Rejected { code, message }),
-            Err(waits @ (TokenError::Unreachable { .. } | TokenError::File { .. })) => {
-                return Err(Outcome::NotExecuted { why: waits.to_string(), retry_after: None });
-            }
-        };
+    async fn ask(&self, operation: &str, document: &str, variables: &Value) -> Result<(Answer, Token), Failure> {
+        let token = self.tokens.get(self.http(), clock::now()).await.map_err(Failure::NoToken)?;
         let url = format!("{}/admin/api/{}/graphql.json", self.shop.endpoint, self.shop.api_version);
         let body = json!({ "query": document, "variables": variables, "operationName": operation });
         let request = self
@@ -148,23 +148,19 @@ impl Shopify {
             .header("Content-Type", "application/json")
             .header("Accept", "application/json")
             .body(body.to_string());
-        match self.send(request, operation).await {
-            Ok(answer) => Ok(answer),
-            Err(Failure::NotSent(why)) => Err(Outcome::NotExecuted { why, retry_after: None }),
-            Err(Failure::Lost(why)) => Err(Outcome::Unknown { why }),
-        }
+        Ok((self.send(request, operation).await?, token))
     }
 
     async fn send(&self, request: reqwest::RequestBuilder, operation: &str) -> Result<Answer, Failure> {
         let mut response = request.send().await.map_err(failure)?;
-        self.compare_clocks(response.headers());
+        self.skew.compare(response.headers(), clock::wall());
         let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let request_id = header("x-request-id").unwrap_or_default();
         let served = header("x-shopify-api-version").unwrap_or_default();
         if !served.is_empty() && served != self.shop.api_version {
             warn!(asked = self.shop.api_version, served, "Shopify answers with another API version: update drawerbridge");
         }
-        let retry_after = header("retry-after").and_then(|s| s.trim().parse().ok());
+        let retry_after = headers::retry_after(response.headers(), clock::wall());
         let (status, mut body) = (response.status().as_u16(), Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
             if body.len() + chunk.len() > BODY_LIMIT {
@@ -175,25 +171,16 @@ impl Shopify {
         debug!(operation, status, request_id, "Shopify answered");
         Ok(Answer { status, retry_after, body })
     }
-
-    fn compare_clocks(&self, headers: &reqwest::header::HeaderMap) {
-        let Some(date) = headers.get("date").and_then(|d| d.to_str().ok()) else { return };
-        let Ok(theirs) = jiff::fmt::rfc2822::parse(date) else { return };
-        let skew = skew_seconds(clock::wall(), theirs.timestamp());
-        let wrong = skew.abs() > SKEW_LIMIT_SECONDS;
-        if wrong && !self.clock_wrong.swap(wrong, Ordering::Relaxed) {
-            warn!(skew_s = skew, "this PC's clock is wrong: set it; until then Shopify's own time is used");
-        }
-        self.clock_wrong.store(wrong, Ordering::Relaxed);
-    }
-}
-
-fn skew_seconds(ours: Timestamp, theirs: Timestamp) -> i64 {
-    ours.as_second() - theirs.as_second()
 }
 
 /// On a fresh connection a connect error (name, TCP, TLS) proves that no byte of the request left.
 fn failure(error: reqwest::Error) -> Failure {
+    let (not_sent, why) = in_words(&error);
+    if not_sent { Failure::NotSent(why) } else { Failure::Lost(why) }
+}
+
+/// Whether no byte of the request left, and what to say.
+fn in_words(error: &reqwest::Error) -> (bool, String) {
     let not_sent = error.is_connect() || error.is_builder();
     let doing = match (not_sent, error.is_timeout()) {
         (true, _) => "Shopify cannot be reached",
@@ -204,6 +191,5 @@ fn failure(error: reqwest::Error) -> Failure {
     while let Some(deeper) = cause.and_then(std::error::Error::source) {
         cause = Some(deeper);
     }
-    let why = cause.map_or_else(|| doing.to_owned(), |c| format!("{doing}: {c}"));
-    if not_sent { Failure::NotSent(why) } else { Failure::Lost(why) }
+    (not_sent, cause.map_or_else(|| doing.to_owned(), |c| format!("{doing}: {c}")))
 }

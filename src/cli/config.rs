@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 use serde_json::json;
 
 use super::{BAD_CONFIG, say_last};
-use crate::config::{self, EXAMPLE, Problems, Settings};
+use crate::config::{self, EXAMPLE, Problem, Problems, Settings};
 
 pub(super) const LONG: &str = "\
 Examples:
@@ -22,12 +22,15 @@ Examples:
 /// Reads the settings and says that they are fine, or all that is wrong with them.
 #[must_use]
 pub fn check(path: &Path, json: bool) -> ExitCode {
-    let loaded = config::load(path);
+    let loaded = config::load_for_check(path);
     let code = if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(BAD_CONFIG) };
     let text = match (&loaded, json) {
-        (Ok(settings), false) => format!("{} is fine: {}", path.display(), summary(settings)),
+        (Ok((settings, remarks)), false) => {
+            let fine = format!("{} is fine: {}", path.display(), summary(settings));
+            remarks.iter().fold(fine, |text, remark| format!("{text}\nremark: {remark}"))
+        }
         (Err(problems), false) => problems.to_string(),
-        (Ok(settings), true) => fine_as_json(path, settings),
+        (Ok((settings, remarks)), true) => fine_as_json(path, settings, remarks),
         (Err(problems), true) => problems_as_json(path, problems),
     };
     say_last(text, code)
@@ -66,14 +69,14 @@ fn counts(settings: &Settings) -> [(&'static str, usize); 6] {
     ]
 }
 
-fn fine_as_json(path: &Path, settings: &Settings) -> String {
+fn fine_as_json(path: &Path, settings: &Settings, remarks: &[Problem]) -> String {
     let counts: serde_json::Map<String, serde_json::Value> =
         counts(settings).into_iter().map(|(thing, number)| (thing.to_owned(), json!(number))).collect();
     let names: Vec<&str> = settings.tills.iter().map(|till| till.name.as_str()).collect();
     json!({
         "file": path.display().to_string(), "fine": true, "counts": counts, "tills": names,
         "shop": settings.shop.domain, "journal": settings.journal.display().to_string(),
-        "listen": settings.api.listen.to_string(), "problems": [],
+        "listen": settings.api.listen.to_string(), "problems": [], "remarks": remarks,
     })
     .to_string()
 }

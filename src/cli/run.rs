@@ -11,7 +11,7 @@ use tracing::{error, warn};
 
 use super::{ConfigArg, TRY_LATER, complain, runtime, unusable, with_causes};
 use crate::{
-    config::Settings,
+    config::{Settings, load_for_run},
     daemon::{self, recorder::Recorder},
 };
 
@@ -45,7 +45,7 @@ pub(super) struct RunArgs {
 pub(super) const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &RunArgs) -> ExitCode {
-    let settings = match crate::config::load(&args.config.config) {
+    let settings = match load_for_run(&args.config.config) {
         Ok(settings) => settings,
         Err(problems) => return unusable(&problems),
     };

@@ -112,13 +112,18 @@ fn write_all(mut journal: Journal, inbox: &mpsc::Receiver<Job>, shared: &Shared)
 
 /// What a person must know of a failed write.
 fn in_words(error: &JournalError) -> String {
-    let JournalError::Sqlite(rusqlite::Error::SqliteFailure(e, _)) = error else { return error.to_string() };
-    if e.code == rusqlite::ErrorCode::DiskFull {
-        "the disk is full".to_owned()
-    } else if e.code == rusqlite::ErrorCode::ReadOnly {
-        "the disk is read-only".to_owned()
-    } else {
-        format!("{error} ({e})")
+    match error {
+        JournalError::Full => "the disk is full".to_owned(),
+        JournalError::ReadOnly => "the disk is read-only".to_owned(),
+        JournalError::Write(cause) | JournalError::Read(cause) => format!("{error} ({cause})"),
+        JournalError::Busy { .. }
+        | JournalError::Newer { .. }
+        | JournalError::Foreign { .. }
+        | JournalError::Unsafe { .. }
+        | JournalError::Unresolved { .. }
+        | JournalError::BadRow { .. }
+        | JournalError::Broken { .. }
+        | JournalError::Io { .. } => error.to_string(),
     }
 }
 

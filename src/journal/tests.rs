@@ -130,3 +130,144 @@ fn a_newer_or_foreign_file_is_refused_and_not_a_byte_of_it_changes() {
     assert!(matches!(Journal::open(&desk.path), Err(JournalError::Foreign { .. })));
     assert!(std::fs::read(&desk.path).unwrap().starts_with(b"this is a letter"));
 }
+
+/// Every file of a journal that was left as by a power cut, with its content.
+fn left(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let files = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap());
+    let kept = files.filter(|f| !f.file_name().to_string_lossy().ends_with("-shm"));
+    kept.map(|f| (f.file_name().into_string().unwrap(), std::fs::read(f.path()).unwrap())).collect()
+}
+
+#[test]
+fn a_newer_journal_whose_last_pages_are_still_in_its_log_is_refused_and_neither_file_changes() {
+    let live = desk();
+    drop(Journal::open(&live.path).unwrap());
+    let db = Connection::open(&live.path).unwrap();
+    db.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
+    // Copied while it is open: what a power cut leaves.
+    let cut = desk();
+    let log = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
+    std::fs::copy(&live.path, &cut.path).unwrap();
+    std::fs::copy(log(&live.path), log(&cut.path)).unwrap();
+    assert!(std::fs::metadata(log(&cut.path)).unwrap().len() > 0);
+    let folder = cut.path.parent().unwrap();
+    let mut before = left(folder);
+    assert!(matches!(Journal::open(&cut.path), Err(JournalError::Newer { found: 2, .. })));
+    before.insert("journal.db.lock".to_owned(), vec![]);
+    assert_eq!(left(folder), before);
+    assert!(matches!(read(&cut.path, 0, 10), Err(JournalError::Newer { .. })));
+    assert!(matches!(verify(&cut.path), Err(JournalError::Newer { .. })));
+    assert_eq!(left(folder), before);
+}
+
+#[test]
+fn rows_in_a_log_that_a_power_cut_left_are_there_after_the_restart() {
+    let live = desk();
+    let mut journal = Journal::open(&live.path).unwrap();
+    journal.append(at(), "front-1", Some(&id(1)), &counted("device-1")).unwrap();
+    let cut = desk();
+    for end in ["", "-wal"] {
+        std::fs::copy(format!("{}{end}", live.path.display()), format!("{}{end}", cut.path.display())).unwrap();
+    }
+    let again = Journal::open(&cut.path).unwrap();
+    assert_eq!(again.head(), journal.head());
+    assert_eq!(again.unresolved().unwrap(), [id(1)]);
+}
+
+#[test]
+fn the_lock_belongs_to_the_file_and_not_to_its_spelling() {
+    let desk = desk();
+    let folder = desk.path.parent().unwrap().to_owned();
+    let link = folder.join("link.db");
+    std::os::unix::fs::symlink(&desk.path, &link).unwrap();
+    // The first start may come by the link, before there is a file.
+    let first = Journal::open(&link).unwrap();
+    assert!(desk.path.exists());
+    let detour = folder.join("..").join(folder.file_name().unwrap()).join("journal.db");
+    for same in [&desk.path, &link, &detour] {
+        assert!(matches!(Journal::open(same), Err(JournalError::Busy { .. })), "{}", same.display());
+    }
+    // And a neighbour with the same stem is another journal.
+    drop(Journal::open(&folder.join("journal.sqlite")).unwrap());
+    drop(first);
+    drop(Journal::open(&desk.path).unwrap());
+}
+
+#[test]
+fn an_append_that_fails_leaves_nothing_and_the_chain_goes_on_when_there_is_room_again() {
+    let desk = desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    journal.append(at(), "front-1", Some(&id(1)), &counted("device-1")).unwrap();
+    let pages: i64 = journal.db.query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
+    let limit = |journal: &Journal, pages: i64| {
+        let set: i64 = journal.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |r| r.get(0)).unwrap();
+        assert_eq!(set, pages);
+    };
+    limit(&journal, pages);
+    let big = Event::PrinterStatus { status: "x".repeat(50_000) };
+    let head = journal.head();
+    let next = journal.next_seq();
+    for _ in 0..3 {
+        assert!(matches!(journal.append(at(), "front-1", None, &big), Err(JournalError::Full)));
+    }
+    assert_eq!((journal.head(), journal.next_seq()), (head, next));
+    limit(&journal, 1_000_000);
+    journal.append(at(), "front-1", None, &big).unwrap();
+    // Another program holds the file for a while.
+    let other = Connection::open(&desk.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    journal.db.busy_timeout(std::time::Duration::ZERO).unwrap();
+    let refused = journal.append(at(), "front-1", Some(&id(1)), &confirmed());
+    assert!(matches!(refused, Err(JournalError::Write(_))), "{refused:?}");
+    assert_eq!(journal.unresolved().unwrap(), [id(1)], "what failed has freed nothing");
+    other.execute_batch("ROLLBACK").unwrap();
+    journal.append(at(), "front-1", Some(&id(1)), &confirmed()).unwrap();
+    assert_eq!(verify(&desk.path).unwrap(), (3, journal.head()));
+}
+
+#[test]
+fn nothing_is_appended_behind_a_row_that_another_program_wrote() {
+    let desk = desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    journal.append(at(), "", None, &Event::DrawerLeftOpen {}).unwrap();
+    let other = Connection::open(&desk.path).unwrap();
+    let row = "INSERT INTO event SELECT seq + 1, at, till, opening, name, body, hash, prev FROM event";
+    other.execute_batch(row).unwrap();
+    let refused = journal.append(at(), "", None, &Event::DrawerLeftOpen {});
+    assert!(matches!(refused, Err(JournalError::Broken { seq: 2, .. })), "{refused:?}");
+    let rows: i64 = other.query_row("SELECT count(*) FROM event", [], |r| r.get(0)).unwrap();
+    assert_eq!(rows, 2);
+}
+
+#[test]
+fn numbers_leave_room_for_what_was_told_and_never_written() {
+    let desk = desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    let row = Row { seq: SEQ_GAP - 1, at: at(), till: String::new(), opening: None, event: Event::DrawerLeftOpen {} };
+    journal.append_row(row).unwrap();
+    drop(journal);
+    assert!(Journal::open(&desk.path).unwrap().next_seq() > SEQ_GAP - 1 + SEQ_GAP);
+}
+
+#[test]
+fn a_fault_says_what_happened_and_whether_waiting_helps() {
+    let sqlite = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+    let said = |e: &JournalError| (e.to_string(), e.is_temporary());
+    use rusqlite::ffi;
+    for full in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
+        for error in [JournalError::from(sqlite(full)), JournalError::writing(sqlite(full))] {
+            let (text, temporary) = said(&error);
+            assert!(text.contains("disk is full") && temporary, "{text}");
+        }
+    }
+    let (text, temporary) = said(&JournalError::from(sqlite(ffi::SQLITE_READONLY_DIRECTORY)));
+    assert!(text.contains("read-only") && temporary, "{text}");
+    let (text, temporary) = said(&JournalError::from(sqlite(ffi::SQLITE_IOERR_READ)));
+    assert!(text.contains("could not be read") && !temporary, "{text}");
+    let (text, _) = said(&JournalError::writing(sqlite(ffi::SQLITE_IOERR_WRITE)));
+    assert!(text.contains("could not be written"), "{text}");
+    let path = Path::new("/j");
+    assert!(matches!(JournalError::file(path, std::io::Error::from_raw_os_error(28)), JournalError::Full), "ENOSPC");
+    assert!(matches!(JournalError::file(path, std::io::Error::from_raw_os_error(30)), JournalError::ReadOnly), "EROFS");
+    assert!(matches!(JournalError::file(path, std::io::Error::from_raw_os_error(13)), JournalError::Io { .. }), "EACCES");
+}

@@ -49,6 +49,54 @@ fn foreign(status: &str) -> SessionFacts {
     SessionFacts { opening_note: None, counted, opening_time: "2026-11-23T06:00:00Z".into(), ..session(900, status) }
 }
 
+/// Everything the device ever had.
+fn all(sessions: Vec<SessionFacts>) -> Read {
+    Read::Healthy(SessionList { sessions, complete: true })
+}
+
+/// A page of the newest, with older ones behind it.
+fn page(sessions: Vec<SessionFacts>) -> Read {
+    Read::Healthy(SessionList { sessions, complete: false })
+}
+
+fn failed() -> Read {
+    Read::Failed { why: "502".into(), retry_after: None }
+}
+
+fn look() -> Vec<Output> {
+    vec![Output::ReadSessions { device: "gid://shopify/PointOfSaleDevice/1".into() }]
+}
+
+fn already_open() -> Outcome {
+    Outcome::Refused { code: "ALREADY_OPEN".into(), message: "already open".into() }
+}
+
+fn not_executed(wait: Wait) -> Outcome {
+    Outcome::NotExecuted { why: "not reachable".into(), wait }
+}
+
+fn intent(attempt: u8) -> Event {
+    Event::OpeningSending { attempt, variables: variables(&id(), &counted(), WallClock::Trusted) }
+}
+
+fn unknown_event(attempt: u8, already_open: bool) -> Event {
+    Event::OpeningUnknown { attempt, why: "lost".into(), already_open }
+}
+
+fn resumed(now: Instant, history: &[Event]) -> Opening {
+    let mut events = vec![Event::OpeningCounted(counted())];
+    events.extend_from_slice(history);
+    Opening::resume(id(), &events, WAITS, now).expect("not settled")
+}
+
+/// The next deadline, from outputs that are nothing but one.
+fn wake(outputs: &[Output]) -> Instant {
+    match outputs {
+        [Output::WakeAt(at)] => *at,
+        other => panic!("not a wait: {other:?}"),
+    }
+}
+
 fn fresh() -> Opening {
     Opening::new(id(), counted(), WAITS)
 }
@@ -67,6 +115,14 @@ fn unknown(now: Instant) -> Opening {
     assert!(matches!(outs[..], [Output::Store(Event::OpeningUnknown { attempt: 1, .. })]));
     o.handle(now, Input::Stored);
     o
+}
+
+/// `ALREADY_OPEN` was answered, is on disk, and the first look is under way.
+fn fenced(o: &mut Opening, now: Instant) {
+    let outs = o.handle(now, Input::Outcome(already_open()));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningUnknown { attempt: 1, already_open: true, why })]
+        if why.contains("already open")));
+    assert_eq!(o.handle(now, Input::Stored), look());
 }
 
 #[test]
@@ -119,8 +175,8 @@ fn an_unknown_outcome_is_read_and_never_sent_again_before_the_quiet_period() {
     let mut o = unknown(now);
     let mut t = now;
     while t < now + WAITS.quiet_period {
-        assert_eq!(o.handle(t, Input::Tick), [Output::ReadSessions]);
-        assert!(matches!(o.handle(t, Input::Read(Read::Healthy(vec![])))[..], [Output::WakeAt(_)]));
+        assert_eq!(o.handle(t, Input::Tick), look());
+        assert!(matches!(o.handle(t, Input::Read(all(vec![])))[..], [Output::WakeAt(_)]));
         t += WAITS.read_every;
     }
 }
@@ -131,17 +187,14 @@ fn absence_needs_three_healthy_reads_after_the_quiet_period() {
     let mut o = unknown(now);
     let mut t = now + WAITS.quiet_period;
     for read in 1..=3 {
-        assert_eq!(o.handle(t, Input::Tick), [Output::ReadSessions]);
-        let failed = o.handle(t, Input::Read(Read::Failed { why: "502".into() }));
-        assert!(matches!(failed[..], [Output::WakeAt(_)]), "a failed read proves nothing");
-        t += WAITS.read_every;
-        assert_eq!(o.handle(t, Input::Tick), [Output::ReadSessions]);
-        let outs = o.handle(t, Input::Read(Read::Healthy(vec![foreign("CLOSED")])));
+        assert_eq!(o.handle(t, Input::Tick), look());
+        t = wake(&o.handle(t, Input::Read(failed())));
+        assert_eq!(o.handle(t, Input::Tick), look());
+        let outs = o.handle(t, Input::Read(all(vec![foreign("CLOSED")])));
         match read {
             3 => assert!(matches!(outs[..], [Output::Store(Event::OpeningAbsent { attempt: 1, reads: 3 })])),
-            _ => assert!(matches!(outs[..], [Output::WakeAt(_)])),
+            _ => t = wake(&outs),
         }
-        t += WAITS.read_every;
     }
 }
 
@@ -150,7 +203,7 @@ fn a_session_found_closed_again_is_still_ours() {
     let now = t0();
     let mut o = unknown(now);
     o.handle(now, Input::Tick);
-    let outs = o.handle(now, Input::Read(Read::Healthy(vec![foreign("OPEN"), session(5, "CLOSED")])));
+    let outs = o.handle(now, Input::Read(all(vec![foreign("OPEN"), session(5, "CLOSED")])));
     assert!(matches!(&outs[..], [Output::Store(Event::OpeningConfirmed { how, .. })] if how == "found"));
 }
 
@@ -158,9 +211,8 @@ fn a_session_found_closed_again_is_still_ours() {
 fn already_open_by_someone_else_keeps_the_count_and_asks() {
     let now = t0();
     let mut o = sending(now);
-    let already = Outcome::Refused { code: "ALREADY_OPEN".into(), message: "already open".into() };
-    assert_eq!(o.handle(now, Input::Outcome(already)), [Output::ReadSessions]);
-    let outs = o.handle(now, Input::Read(Read::Healthy(vec![foreign("OPEN")])));
+    fenced(&mut o, now);
+    let outs = o.handle(now, Input::Read(all(vec![foreign("OPEN")])));
     assert!(
         matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, why, .. })] if kind == "foreign_session" && why.contains("90.0 USD"))
     );
@@ -173,7 +225,7 @@ fn two_points_of_three_ask_a_person() {
     let t = now + WAITS.quiet_period;
     o.handle(t, Input::Tick);
     let near = SessionFacts { opening_note: None, ..session(3, "OPEN") };
-    let outs = o.handle(t, Input::Read(Read::Healthy(vec![near])));
+    let outs = o.handle(t, Input::Read(all(vec![near])));
     assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, .. })] if kind == "ambiguous"));
 }
 
@@ -208,19 +260,331 @@ fn a_restart_in_any_state_goes_on_by_what_the_journal_says() {
 
     let intent = Event::OpeningSending { attempt: 1, variables: variables(&id(), &counted(), WallClock::Trusted) };
     let mut o = Opening::resume(id(), &[Event::OpeningCounted(counted()), intent.clone()], WAITS, now).expect("resumed");
-    assert_eq!(o.handle(now, Input::Go), [Output::ReadSessions], "an intent may have been sent: read first");
+    assert_eq!(o.handle(now, Input::Go), look(), "an intent may have been sent: read first");
 
     let not_sent = Event::OpeningNotSent { attempt: 1, why: "refused".into() };
     let history = [Event::OpeningCounted(counted()), intent.clone(), not_sent];
     let mut o = Opening::resume(id(), &history, WAITS, now).expect("resumed");
-    assert_eq!(o.handle(now, Input::Go), [Output::ReadSessions]);
+    assert_eq!(o.handle(now, Input::Go), look());
     assert!(matches!(
-        o.handle(now, Input::Read(Read::Healthy(vec![])))[..],
+        o.handle(now, Input::Read(all(vec![])))[..],
         [Output::Store(Event::OpeningSending { attempt: 1, .. })]
     ));
 
     let settled = Event::OpeningConfirmed { how: "answered".into(), session: session(1, "OPEN") };
     assert!(Opening::resume(id(), &[Event::OpeningCounted(counted()), intent, settled], WAITS, now).is_none());
+}
+
+#[test]
+fn a_restart_reads_the_device_that_was_counted_for_and_not_the_one_of_todays_configuration() {
+    let now = t0();
+    let mut counted = counted();
+    counted.point_of_sale_device_id = "gid://shopify/PointOfSaleDevice/77".into();
+    let history = [Event::OpeningCounted(counted), intent(1)];
+    let mut o = Opening::resume(id(), &history, WAITS, now).expect("resumed");
+    let device = "gid://shopify/PointOfSaleDevice/77".to_owned();
+    assert_eq!(o.handle(now, Input::Go), [Output::ReadSessions { device }]);
+}
+
+/// Reads this answer over and over from the end of the quiet period on, until something is stored.
+fn outcome_of_reading(o: &mut Opening, now: Instant, answer: &Read) -> Event {
+    let mut t = now + WAITS.quiet_period;
+    for _ in 0..20 {
+        assert_eq!(o.handle(t, Input::Tick), look());
+        match &o.handle(t, Input::Read(answer.clone()))[..] {
+            [Output::Store(event)] => return event.clone(),
+            outs => t = wake(outs),
+        }
+    }
+    panic!("reading leads to nothing");
+}
+
+fn opened_at(time: &str) -> SessionFacts {
+    SessionFacts { opening_time: time.into(), ..foreign("CLOSED") }
+}
+
+#[test]
+fn a_page_proves_absence_only_when_it_reaches_back_behind_the_count() {
+    let now = t0();
+    let reaches = page(vec![opened_at("2026-11-23T06:00:00Z"), opened_at("2026-11-22T06:59:59Z")]);
+    assert!(matches!(outcome_of_reading(&mut unknown(now), now, &reaches), Event::OpeningAbsent { reads: 3, .. }));
+
+    for short in ["2026-11-22T07:00:01Z", "2026-11-30T07:00:00Z"] {
+        let short = page(vec![opened_at("2026-11-20T07:00:00Z"), opened_at(short)]);
+        let event = outcome_of_reading(&mut unknown(now), now, &short);
+        assert!(
+            matches!(&event, Event::OpeningNeedsAttention { kind, .. } if kind == "ambiguous"),
+            "only the oldest created entry counts: {event:?}"
+        );
+    }
+    let none = outcome_of_reading(&mut unknown(now), now, &page(vec![]));
+    assert!(matches!(none, Event::OpeningNeedsAttention { .. }), "an empty page with more behind it proves nothing");
+}
+
+/// Like [`unknown`], with a clock that was known to be wrong when the intent was written.
+fn unknown_without_time(now: Instant) -> Opening {
+    let mut o = fresh();
+    o.clock_is(WallClock::Wrong);
+    o.handle(now, Input::Go);
+    assert!(matches!(&o.handle(now, Input::Stored)[..], [Output::Send(v)] if v["time"].is_null()));
+    o.handle(now, Input::Outcome(Outcome::Unknown { why: "lost".into() }));
+    o.handle(now, Input::Stored);
+    o
+}
+
+#[test]
+fn without_a_time_of_our_own_only_the_whole_list_proves_absence() {
+    let now = t0();
+    let old = vec![opened_at("2020-01-01T00:00:00Z")];
+    let event = outcome_of_reading(&mut unknown_without_time(now), now, &page(old.clone()));
+    assert!(matches!(event, Event::OpeningNeedsAttention { .. }), "{event:?}");
+    let event = outcome_of_reading(&mut unknown_without_time(now), now, &all(old));
+    assert!(matches!(event, Event::OpeningAbsent { .. }), "{event:?}");
+}
+
+#[test]
+fn a_session_with_anything_of_ours_is_never_taken_for_absence() {
+    let now = t0();
+    let ambiguous = |o: &mut Opening, session: SessionFacts| {
+        let event = outcome_of_reading(o, now, &all(vec![session]));
+        matches!(&event, Event::OpeningNeedsAttention { kind, session: Some(_), .. } if kind == "ambiguous")
+    };
+    let other_money = Money { amount: "15.0".into(), currency: "USD".into() };
+    let other_time = "2026-11-23T09:30:00Z".to_owned();
+    let reference_alone = SessionFacts { counted: other_money, opening_time: other_time.clone(), ..session(3, "CLOSED") };
+    assert!(ambiguous(&mut unknown(now), reference_alone.clone()), "the reference, and neither amount nor time");
+    assert!(ambiguous(&mut unknown_without_time(now), reference_alone));
+
+    let plain = |time: &str| SessionFacts { opening_note: None, opening_time: time.into(), ..session(3, "CLOSED") };
+    assert!(ambiguous(&mut unknown(now), plain("2026-11-23T07:00:00Z")), "amount and time");
+    assert!(ambiguous(&mut unknown(now), plain(&other_time)), "the amount, opened since: Shopify took a time of its own");
+    assert!(ambiguous(&mut unknown_without_time(now), plain("2026-11-22T07:00:00Z")), "the amount, and no time was sent");
+    assert!(!ambiguous(&mut unknown(now), plain("2026-11-22T07:00:00Z")), "yesterday's float is the same every day");
+
+    let of_another = |time: &str| SessionFacts { opening_note: Some("x [db:00000000ZZ]".into()), ..plain(time) };
+    assert!(!ambiguous(&mut unknown(now), of_another("2026-11-23T07:00:00Z")), "another opening's reference");
+    assert!(!ambiguous(&mut unknown_without_time(now), of_another("2026-11-22T07:00:00Z")));
+}
+
+#[test]
+fn times_are_compared_as_times() {
+    let now = t0();
+    let mut o = sending(now);
+    let written = SessionFacts { opening_time: "2026-11-23T08:00:00+01:00".into(), ..session(1, "OPEN") };
+    let outs = o.handle(now, Input::Outcome(Outcome::Executed(written)));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningConfirmed { .. })]));
+}
+
+#[test]
+fn the_fence_asks_when_the_open_session_carries_our_reference_but_another_amount() {
+    let now = t0();
+    let mut o = sending(now);
+    fenced(&mut o, now);
+    let near = SessionFacts { counted: Money { amount: "15.0".into(), currency: "USD".into() }, ..session(3, "OPEN") };
+    let outs = o.handle(now, Input::Read(all(vec![near])));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, .. })] if kind == "ambiguous"));
+}
+
+#[test]
+fn the_same_float_opened_by_hand_before_our_first_attempt_is_somebody_elses() {
+    let now = t0();
+    let mut o = sending(now);
+    fenced(&mut o, now);
+    let by_hand = SessionFacts { opening_note: None, opening_time: "2026-11-23T07:00:30Z".into(), ..session(3, "OPEN") };
+    let outs = o.handle(now, Input::Read(all(vec![by_hand])));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, .. })] if kind == "foreign_session"));
+}
+
+#[test]
+fn a_restart_at_the_fence_reads_and_decides_as_the_fence_and_sends_nothing_again() {
+    let now = t0();
+    let history = [intent(1), unknown_event(1, true)];
+    let mut o = resumed(now, &history);
+    assert_eq!(o.handle(now, Input::Go), look());
+    let outs = o.handle(now, Input::Read(all(vec![session(1, "OPEN")])));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningConfirmed { .. })]));
+
+    let mut o = resumed(now, &history);
+    o.handle(now, Input::Go);
+    let outs = o.handle(now, Input::Read(all(vec![foreign("OPEN")])));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, .. })] if kind == "foreign_session"));
+
+    let mut o = resumed(now, &history);
+    let mut t = now;
+    for _ in 0..READS_FOR_ABSENCE - 1 {
+        assert_eq!(o.handle(t, Input::Go), look());
+        t = wake(&o.handle(t, Input::Read(all(vec![]))));
+    }
+    assert_eq!(o.handle(t, Input::Tick), look());
+    let outs = o.handle(t, Input::Read(all(vec![])));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, .. })] if kind == "ambiguous"));
+}
+
+#[test]
+fn a_restart_with_an_unknown_outcome_waits_out_a_quiet_period_of_its_own() {
+    let now = t0();
+    let mut o = resumed(now, &[intent(1), unknown_event(1, false)]);
+    assert_eq!(o.handle(now, Input::Go), look());
+    let mut t = wake(&o.handle(now, Input::Read(all(vec![]))));
+    while t < now + WAITS.quiet_period {
+        assert_eq!(o.handle(t, Input::Tick), look());
+        t = wake(&o.handle(t, Input::Read(all(vec![]))));
+    }
+    assert!(matches!(
+        outcome_of_reading(&mut o, t - WAITS.quiet_period, &all(vec![])),
+        Event::OpeningAbsent { attempt: 1, .. }
+    ));
+}
+
+#[test]
+fn a_restart_after_proven_absence_looks_once_more_and_then_sends_the_same_content_again() {
+    let now = t0();
+    let absent = |attempt| Event::OpeningAbsent { attempt, reads: 3 };
+    let mut o = resumed(now, &[intent(1), unknown_event(1, false), absent(1)]);
+    o.clock_is(WallClock::Wrong);
+    assert_eq!(o.handle(now, Input::Go), look());
+    let outs = o.handle(now, Input::Read(all(vec![])));
+    assert_eq!(outs, [Output::Store(intent(2))], "the first attempt may have run: not a letter changes");
+
+    let mut o = resumed(now, &[intent(1), absent(1)]);
+    o.handle(now, Input::Go);
+    let outs = o.handle(now, Input::Read(all(vec![session(1, "CLOSED")])));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningConfirmed { .. })]), "it came late");
+
+    let mut o = resumed(now, &[intent(1), absent(1)]);
+    o.handle(now, Input::Go);
+    let late = SessionFacts { counted: Money { amount: "1.0".into(), currency: "USD".into() }, ..session(1, "CLOSED") };
+    let outs = o.handle(now, Input::Read(all(vec![late])));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningNeedsAttention { .. })]), "something of ours came late");
+}
+
+#[test]
+fn a_time_that_proves_wrong_before_anything_can_have_run_is_taken_out_and_never_put_back() {
+    let now = t0();
+    let mut o = sending(now);
+    o.handle(now, Input::Outcome(not_executed(Wait::Usual)));
+    let mut t = wake(&o.handle(now, Input::Stored));
+    assert_eq!(o.handle(t, Input::Tick), look());
+    // The read's `Date` told.
+    o.clock_is(WallClock::Wrong);
+    let outs = o.handle(t, Input::Read(all(vec![])));
+    let [Output::Store(Event::OpeningSending { attempt: 1, variables: second })] = &outs[..] else { panic!("{outs:?}") };
+    assert!(second["time"].is_null());
+    o.handle(t, Input::Stored);
+    o.handle(t, Input::Outcome(not_executed(Wait::Usual)));
+    t = wake(&o.handle(t, Input::Stored));
+    o.handle(t, Input::Tick);
+    o.clock_is(WallClock::Trusted);
+    let outs = o.handle(t, Input::Read(all(vec![])));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningSending { variables, .. })] if variables["time"].is_null()));
+}
+
+#[test]
+fn once_an_attempt_may_have_run_its_content_stays_even_when_the_next_one_certainly_does_not_run() {
+    let now = t0();
+    let mut o = unknown(now);
+    assert!(matches!(outcome_of_reading(&mut o, now, &all(vec![])), Event::OpeningAbsent { .. }));
+    let mut t = wake(&o.handle(now + WAITS.quiet_period, Input::Stored));
+    for _ in 0..2 {
+        assert_eq!(o.handle(t, Input::Tick), look());
+        o.clock_is(WallClock::Wrong);
+        assert_eq!(o.handle(t, Input::Read(all(vec![]))), [Output::Store(intent(2))]);
+        o.handle(t, Input::Stored);
+        o.handle(t, Input::Outcome(not_executed(Wait::Usual)));
+        t = wake(&o.handle(t, Input::Stored));
+    }
+    // The same after a restart in the middle of an attempt.
+    let not_sent = Event::OpeningNotSent { attempt: 2, why: "x".into() };
+    let mut o = resumed(now, &[intent(1), Event::OpeningAbsent { attempt: 1, reads: 3 }, intent(2), not_sent]);
+    o.clock_is(WallClock::Wrong);
+    o.handle(now, Input::Go);
+    assert_eq!(o.handle(now, Input::Read(all(vec![]))), [Output::Store(intent(2))]);
+}
+
+#[test]
+fn what_cannot_be_sent_is_tried_less_and_less_often() {
+    let now = t0();
+    let mut o = sending(now);
+    let (mut t, mut gaps) = (now, vec![]);
+    for _ in 0..7 {
+        o.handle(t, Input::Outcome(not_executed(Wait::Usual)));
+        let at = wake(&o.handle(t, Input::Stored));
+        gaps.push((at - t).as_secs());
+        t = at;
+        o.handle(t, Input::Tick);
+        o.handle(t, Input::Read(all(vec![])));
+        o.handle(t, Input::Stored);
+    }
+    assert_eq!(gaps, [2, 4, 8, 16, 32, 60, 60], "although every look between succeeded");
+}
+
+#[test]
+fn what_a_person_has_to_mend_keeps_the_count_and_is_tried_seldom() {
+    let now = t0();
+    let mut o = sending(now);
+    let outs = o.handle(now, Input::Outcome(not_executed(Wait::Longest)));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningNotSent { attempt: 1, .. })]), "not settled");
+    let mut t = wake(&o.handle(now, Input::Stored));
+    assert_eq!(t, now + WAITS.retry_max);
+    assert_eq!(o.handle(t, Input::Tick), look());
+    let next = wake(&o.handle(t, Input::Read(failed())));
+    assert_eq!(next, t + WAITS.retry_max);
+    t = next;
+    o.handle(t, Input::Tick);
+    let outs = o.handle(t, Input::Read(all(vec![])));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningSending { attempt: 1, .. })]), "mended: it goes out");
+}
+
+#[test]
+fn failing_reads_come_less_and_less_often_and_a_wait_that_shopify_asks_for_is_kept() {
+    let now = t0();
+    let mut o = unknown(now);
+    let (mut t, mut gaps) = (now, vec![]);
+    let mut step = |o: &mut Opening, answer: Read| {
+        assert_eq!(o.handle(t, Input::Tick), look());
+        let at = wake(&o.handle(t, Input::Read(answer)));
+        gaps.push((at - t).as_secs());
+        t = at;
+    };
+    for _ in 0..5 {
+        step(&mut o, failed());
+    }
+    step(&mut o, all(vec![]));
+    step(&mut o, failed());
+    step(&mut o, Read::Failed { why: "429".into(), retry_after: Some(Duration::from_secs(90)) });
+    assert_eq!(gaps, [5, 10, 20, 40, 60, 5, 5, 90]);
+
+    let mut o = sending(now);
+    fenced(&mut o, now);
+    let first = wake(&o.handle(now, Input::Read(failed())));
+    o.handle(first, Input::Tick);
+    assert_eq!(wake(&o.handle(first, Input::Read(failed()))), first + WAITS.read_every * 2);
+
+    let mut o = sending(now);
+    o.handle(now, Input::Outcome(not_executed(Wait::Asked(Duration::from_secs(30)))));
+    let t = wake(&o.handle(now, Input::Stored));
+    assert_eq!(t, now + Duration::from_secs(30));
+    o.handle(t, Input::Tick);
+    let asked = Read::Failed { why: "429".into(), retry_after: Some(Duration::from_secs(45)) };
+    assert_eq!(wake(&o.handle(t, Input::Read(asked))), t + Duration::from_secs(45));
+}
+
+#[test]
+fn a_disk_that_refuses_is_asked_less_and_less_often_with_the_same_event() {
+    let now = t0();
+    let mut o = fresh();
+    let first = o.handle(now, Input::Go);
+    let (mut t, mut gaps) = (now, vec![]);
+    for _ in 0..7 {
+        let at = wake(&o.handle(t, Input::StoreFailed));
+        gaps.push((at - t).as_secs());
+        t = at;
+        assert_eq!(o.handle(t, Input::Tick), first);
+    }
+    assert_eq!(gaps, [2, 4, 8, 16, 32, 60, 60]);
+    assert!(matches!(o.handle(t, Input::Stored)[..], [Output::Send(_)]));
+    o.handle(t, Input::Outcome(Outcome::Unknown { why: "lost".into() }));
+    assert_eq!(wake(&o.handle(t, Input::StoreFailed)), t + WAITS.retry_first, "it had recovered");
 }
 
 /// A model of Shopify: one open session per device, answers that get lost, requests that arrive late.
@@ -232,7 +596,7 @@ struct Shop {
 impl Shop {
     fn execute(&mut self) -> Outcome {
         if self.sessions.iter().any(|s| s.status == "OPEN") {
-            return Outcome::Refused { code: "ALREADY_OPEN".into(), message: "already open".into() };
+            return already_open();
         }
         let number = u32::try_from(self.sessions.len()).expect("few") + 1;
         self.sessions.insert(0, session(number, "OPEN"));
@@ -327,7 +691,7 @@ fn play(fates: &[Fate]) -> (Vec<Event>, Shop, bool) {
                             shop.late.push(now + Duration::from_secs(9));
                             Outcome::Unknown { why: "late".into() }
                         }
-                        Fate::Refused429 => Outcome::NotExecuted { why: "429".into(), retry_after: None },
+                        Fate::Refused429 => not_executed(Wait::Usual),
                         Fate::ClosedByLogout => {
                             shop.execute();
                             shop.sessions.iter_mut().for_each(|s| "CLOSED".clone_into(&mut s.status));
@@ -342,9 +706,9 @@ fn play(fates: &[Fate]) -> (Vec<Event>, Shop, bool) {
                     };
                     inbox.push_back(Input::Outcome(outcome));
                 }
-                Output::ReadSessions => inbox.push_back(Input::Read(match fates.next().unwrap_or(Fate::Answered) {
-                    Fate::RequestLost | Fate::AnswerLost => Read::Failed { why: "502".into() },
-                    _ => Read::Healthy(shop.sessions.clone()),
+                Output::ReadSessions { .. } => inbox.push_back(Input::Read(match fates.next().unwrap_or(Fate::Answered) {
+                    Fate::RequestLost | Fate::AnswerLost => failed(),
+                    _ => all(shop.sessions.clone()),
                 })),
                 Output::WakeAt(at) => wake = at,
             }

@@ -184,13 +184,16 @@ pub enum Event {
         /// In words.
         why: String,
     },
-    /// Nobody knows whether the attempt ran; Shopify is being read.
+    /// Nobody knows whether the attempt ran, or whose the open session is; Shopify is being read.
     #[serde(rename = "opening.unknown")]
     OpeningUnknown {
         /// Which attempt.
         attempt: u8,
         /// In words.
         why: String,
+        /// Shopify said that a session is open: this attempt did not run, and it is to be found whose that one is.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        already_open: bool,
     },
     /// Proven absent after the quiet period; the same content may go out again.
     #[serde(rename = "opening.absent")]
@@ -261,6 +264,33 @@ pub enum Event {
 }
 
 impl Event {
+    /// Nothing more follows by itself at Shopify: the opening frees its device's place.
+    #[must_use]
+    pub const fn settles(&self) -> bool {
+        match self {
+            Self::OpeningConfirmed { .. } | Self::OpeningRefused { .. } | Self::OpeningNeedsAttention { .. } => true,
+            Self::DaemonStarted { .. }
+            | Self::DrawerOpened { .. }
+            | Self::DrawerClosed { .. }
+            | Self::DrawerKicked { .. }
+            | Self::DrawerLeftOpen {}
+            | Self::PrinterStatus { .. }
+            | Self::DisplayStatus { .. }
+            | Self::KeypadStatus { .. }
+            | Self::OpeningStarted { .. }
+            | Self::OpeningCancelled { .. }
+            | Self::OpeningCounted(_)
+            | Self::OpeningSending { .. }
+            | Self::OpeningNotSent { .. }
+            | Self::OpeningUnknown { .. }
+            | Self::OpeningAbsent { .. }
+            | Self::SlipSending { .. }
+            | Self::SlipPrinted { .. }
+            | Self::SlipNotProven { .. }
+            | Self::ShiftClosed { .. } => false,
+        }
+    }
+
     /// The event's name on the stream, such as `drawer.opened`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -288,5 +318,84 @@ impl Event {
             Self::SlipNotProven { .. } => "slip.not_proven",
             Self::ShiftClosed { .. } => "shift.closed",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_of_each() -> Vec<Event> {
+        let money = || Money { amount: "150.00".into(), currency: "USD".into() };
+        let text = String::new;
+        let session = || SessionFacts {
+            id: text(),
+            status: text(),
+            opening_time: text(),
+            opening_note: None,
+            counted: money(),
+            expected: None,
+        };
+        let counted = Counted {
+            staff_name: text(),
+            staff_member_id: text(),
+            point_of_sale_device_id: text(),
+            reason_code_id: None,
+            balance: money(),
+            lines: vec![],
+            time: text(),
+            note: text(),
+        };
+        vec![
+            Event::DaemonStarted { version: text() },
+            Event::DrawerOpened { by: text() },
+            Event::DrawerClosed { open_ms: 1 },
+            Event::DrawerKicked { reason: text(), outcome: text() },
+            Event::DrawerLeftOpen {},
+            Event::PrinterStatus { status: text() },
+            Event::DisplayStatus { status: text() },
+            Event::KeypadStatus { status: text() },
+            Event::OpeningStarted { by: StartedBy::Drawer },
+            Event::OpeningCancelled { why: text() },
+            Event::OpeningCounted(counted),
+            Event::OpeningSending { attempt: 1, variables: serde_json::Value::Null },
+            Event::OpeningNotSent { attempt: 1, why: text() },
+            Event::OpeningUnknown { attempt: 1, why: text(), already_open: true },
+            Event::OpeningAbsent { attempt: 1, reads: 3 },
+            Event::OpeningConfirmed { how: text(), session: session() },
+            Event::OpeningRefused { code: text(), message: text(), prompt: Default::default() },
+            Event::OpeningNeedsAttention { kind: text(), why: text(), prompt: Default::default(), session: None },
+            Event::SlipSending { kind: text() },
+            Event::SlipPrinted { kind: text(), proof: text() },
+            Event::SlipNotProven { kind: text(), why: text() },
+            Event::ShiftClosed { session_id: text() },
+        ]
+    }
+
+    #[test]
+    fn an_event_has_one_name_on_the_stream_and_in_the_journal_and_is_read_back_as_itself() {
+        let all = one_of_each();
+        let names: std::collections::BTreeSet<_> = all.iter().map(Event::name).collect();
+        // As many as `name` and `settles` list, which the compiler holds complete.
+        assert_eq!(names.len(), 22);
+        for event in all {
+            let body = serde_json::to_value(&event).unwrap();
+            assert_eq!(body["name"], event.name());
+            assert_eq!(serde_json::from_value::<Event>(body).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn rows_of_before_the_fence_was_written_are_still_read() {
+        let old = r#"{"name":"opening.unknown","attempt":1,"why":"lost"}"#;
+        let event = Event::OpeningUnknown { attempt: 1, why: "lost".into(), already_open: false };
+        assert_eq!(serde_json::from_str::<Event>(old).unwrap(), event);
+        assert_eq!(serde_json::to_string(&event).unwrap(), old, "and written as before");
+    }
+
+    #[test]
+    fn only_an_answer_or_a_person_settles() {
+        let settling: Vec<_> = one_of_each().into_iter().filter(Event::settles).map(|e| e.name()).collect();
+        assert_eq!(settling, ["opening.confirmed", "opening.refused", "opening.needs_attention"]);
     }
 }

@@ -5,11 +5,12 @@
 //! it ran; a null root with an error on exactly that path means that it did not. Source: Admin API fact sheet, 2 and 3.
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde_json::Value;
 
 use crate::{
-    opening::{Outcome, Read},
+    opening::{Outcome, Read, SessionList, Wait},
     shift::event::{Money, SessionFacts},
 };
 
@@ -18,7 +19,7 @@ use crate::{
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// `Retry-After`, whole seconds.
+    /// `Retry-After`, in whole seconds.
     pub retry_after: Option<u64>,
     /// The body, at most [`super::BODY_LIMIT`] bytes.
     pub body: Vec<u8>,
@@ -57,24 +58,36 @@ const NULL_ROOT: [&str; 5] =
 pub fn mutation(answer: &Answer) -> Verdict {
     let rejected =
         |code: &str, message: &str| Verdict::Is(Outcome::Rejected { code: code.to_owned(), message: message.to_owned() });
-    // Source of each row: Admin API fact sheet 3, "HTTP statuses".
+    let waits = |why: String, wait: Wait| Verdict::Is(Outcome::NotExecuted { why, wait });
+    // Source of each row: Admin API fact sheet 3, "HTTP statuses". What a person mends at Shopify without touching this
+    // content (402, 403, 423) leaves a saved count waiting; nobody should have to count again for it.
     match answer.status {
         200 => Verdict::Is(graphql(&answer.body)),
         400 => rejected("HTTP_400", "Shopify calls the request malformed: please report this"),
         401 => Verdict::TokenRefused,
-        402 => rejected("HTTP_402", "the shop is frozen for an unpaid bill"),
-        403 => rejected("HTTP_403", "the app may not do this: check its scopes and that it is installed"),
+        402 | 403 | 423 => waits(status_in_words(answer.status), Wait::Longest),
         404 => rejected("HTTP_404", "no such shop or API path: check [shop] domain and api_version"),
-        423 => rejected("HTTP_423", "the shop is locked"),
-        429 => Verdict::Is(Outcome::NotExecuted {
-            why: "Shopify asks to slow down (429)".to_owned(),
-            retry_after: Some(Duration::from_secs(answer.retry_after.unwrap_or(1).clamp(1, 3600))),
-        }),
+        429 => waits(status_in_words(429), Wait::Asked(asked_wait(answer))),
         430 => rejected("HTTP_430", "Shopify takes the requests for an attack"),
         501 => rejected("HTTP_501", "the shop's plan has no cash tracking API"),
         // 500, 502, 503, 504, 530, 540 and anything not listed.
-        status => unknown(format!("Shopify answered with HTTP {status}")),
+        status => unknown(status_in_words(status)),
     }
+}
+
+fn status_in_words(status: u16) -> String {
+    match status {
+        402 => "the shop is frozen for an unpaid bill (402): pay it in the Shopify admin".to_owned(),
+        403 => "the app may not do this (403): check its scopes and that it is installed".to_owned(),
+        423 => "the shop is locked (423): ask Shopify's support".to_owned(),
+        429 => "Shopify asks to slow down (429)".to_owned(),
+        status => format!("Shopify answered with HTTP {status}"),
+    }
+}
+
+/// What a 429 asks for.
+fn asked_wait(answer: &Answer) -> Duration {
+    Duration::from_secs(answer.retry_after.unwrap_or(1).clamp(1, 3600))
 }
 
 fn unknown(why: String) -> Verdict {
@@ -102,10 +115,8 @@ fn graphql(body: &[u8]) -> Outcome {
         None if !errors.is_empty() => {
             let codes: Vec<&str> = errors.iter().map(code).collect();
             if codes.iter().all(|c| *c == "THROTTLED") {
-                return Outcome::NotExecuted {
-                    why: "Shopify asks to slow down".to_owned(),
-                    retry_after: Some(throttle_wait(&answer)),
-                };
+                let wait = Wait::Asked(throttle_wait(&answer));
+                return Outcome::NotExecuted { why: "Shopify asks to slow down".to_owned(), wait };
             }
             match (codes.iter().all(|c| NEVER_RAN.contains(c)), errors.first()) {
                 (true, Some(first)) => Outcome::Rejected { code: codes[0].to_owned(), message: message(first) },
@@ -133,19 +144,25 @@ fn payload_of(payload: &serde_json::Map<String, Value>) -> Outcome {
     }
 }
 
-/// Judges a read of the device's sessions: healthy only without errors and without search warnings.
+/// Judges a read of the device's sessions: healthy only without errors and without search warnings, and in the order asked
+/// for.
 #[must_use]
 pub fn sessions(answer: &Answer) -> Read {
-    let failed = |why: String| Read::Failed { why };
+    let failed = |why: String| Read::Failed { why, retry_after: None };
     if answer.status != 200 {
-        return failed(format!("Shopify answered with HTTP {}", answer.status));
+        let retry_after = (answer.status == 429).then(|| asked_wait(answer));
+        return Read::Failed { why: status_in_words(answer.status), retry_after };
     }
     let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
         return failed("the answer is not JSON, or was cut off".to_owned());
     };
-    if body.get("errors").is_some_and(|e| !e.as_array().is_some_and(Vec::is_empty)) {
-        let first = body.pointer("/errors/0").map(message).unwrap_or_default();
-        return failed(format!("Shopify refused the reading: {first}"));
+    if let Some(errors) = body.get("errors").filter(|e| !e.as_array().is_some_and(Vec::is_empty)) {
+        let first = errors.get(0);
+        let throttled = first.is_some_and(|e| code(e) == "THROTTLED");
+        return Read::Failed {
+            why: format!("Shopify refused the reading: {}", first.map(message).unwrap_or_default()),
+            retry_after: throttled.then(|| throttle_wait(&body)),
+        };
     }
     let searches = body.pointer("/extensions/search").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if searches.iter().any(|s| s.get("warnings").is_some_and(|w| !w.as_array().is_some_and(Vec::is_empty))) {
@@ -154,11 +171,25 @@ pub fn sessions(answer: &Answer) -> Read {
     let Some(nodes) = body.pointer("/data/sessions/nodes").and_then(Value::as_array) else {
         return failed("Shopify answered without a list of sessions".to_owned());
     };
-    nodes
-        .iter()
-        .map(session_facts)
-        .collect::<Option<Vec<_>>>()
-        .map_or_else(|| failed("a session in the answer lacks what was asked".to_owned()), Read::Healthy)
+    let Some(more) = body.pointer("/data/sessions/pageInfo/hasNextPage").and_then(Value::as_bool) else {
+        return failed("Shopify does not say whether there are more sessions".to_owned());
+    };
+    let Some(sessions) = nodes.iter().map(session_facts).collect::<Option<Vec<_>>>() else {
+        return failed("a session in the answer lacks what was asked".to_owned());
+    };
+    if more && !newest_first(&sessions) {
+        return failed("the sessions do not come in the order that was asked for".to_owned());
+    }
+    Read::Healthy(SessionList { sessions, complete: !more })
+}
+
+/// By the numbers of their ids, which rise with creation. A page in another order need not hold the newest.
+fn newest_first(sessions: &[SessionFacts]) -> bool {
+    let number = |s: &SessionFacts| s.id.rsplit('/').next().and_then(|n| n.parse::<u64>().ok());
+    sessions.windows(2).all(|pair| match (number(&pair[0]), number(&pair[1])) {
+        (Some(newer), Some(older)) => newer > older,
+        (None, _) | (_, None) => false,
+    })
 }
 
 fn session_facts(node: &Value) -> Option<SessionFacts> {
@@ -173,7 +204,7 @@ fn session_facts(node: &Value) -> Option<SessionFacts> {
     Some(SessionFacts {
         id,
         status: text("status")?,
-        opening_time: text("openingTime")?,
+        opening_time: text("openingTime").filter(|t| t.parse::<Timestamp>().is_ok())?,
         opening_note: text("openingNote"),
         counted: money("cashCountedAtOpen")?,
         expected: money("expectedCashAtOpen"),

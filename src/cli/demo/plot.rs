@@ -124,17 +124,20 @@ impl Plot {
                 Fault::UserError(code) if code == "ALREADY_OPEN" => {
                     Must { how: "opening.needs_attention", sessions: 0, mutations: 1, slips: 1..=2 }
                 }
-                Fault::UserError(_) | Fault::AccessDenied => refused(0),
+                Fault::UserError(_) | Fault::AccessDenied | Fault::MaxCost => refused(0),
                 // Not implemented: the daemon is told that the shop's plan has no such API.
                 Fault::Http { status: 501, after } => refused(usize::from(*after)),
                 // Another token is asked for, and the request goes out again at once.
                 Fault::Unauthorized => confirmed(2, 1..=1),
+                // What was asked for besides is denied; the session is in the answer.
+                Fault::AccessDeniedAfter => confirmed(1, 1..=1),
                 Fault::DropAfter
                 | Fault::Http { after: true, .. }
                 | Fault::Stall { after: true, .. }
                 | Fault::Html
                 | Fault::CutJson
                 | Fault::DataNull
+                | Fault::SessionNull
                 | Fault::InternalErrorAfter
                 | Fault::WrongAmount
                 | Fault::NotJson
@@ -178,6 +181,9 @@ fn did(fault: &Fault) -> String {
         Fault::Html => "the shop opens the session, and a web page comes back instead of its answer",
         Fault::CutJson => "the shop opens the session, and its answer is cut off in the middle",
         Fault::DataNull => "the shop opens the session, and its answer says `data: null` and nothing else",
+        Fault::AccessDeniedAfter => "the shop opens the session, and its answer complains of ACCESS_DENIED for a part of it",
+        Fault::SessionNull => "the shop opens the session, and its answer names neither a session nor a reason",
+        Fault::MaxCost => "the shop says that the request costs too much (MAX_COST_EXCEEDED); no session was opened",
         Fault::AccessDenied => "the shop says that this app may not do that (ACCESS_DENIED)",
         Fault::Unauthorized => "the shop does not take the token (HTTP 401); no session was opened",
         Fault::InternalError => "the shop says INTERNAL_SERVER_ERROR; no session was opened",

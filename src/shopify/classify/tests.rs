@@ -63,7 +63,7 @@ fn errors_without_data_are_told_apart() {
       "extensions":{"cost":{"requestedQueryCost":10.0,"actualQueryCost":null,"throttleStatus":{"maximumAvailable":2000.0,"currentlyAvailable":2,"restoreRate":4}}}}"#;
     assert_eq!(
         verdict(throttled),
-        Outcome::NotExecuted { why: "Shopify asks to slow down".into(), retry_after: Some(Duration::from_secs(2)) }
+        Outcome::NotExecuted { why: "Shopify asks to slow down".into(), wait: Wait::Asked(Duration::from_secs(2)) }
     );
 }
 
@@ -87,7 +87,13 @@ fn what_is_no_answer_is_unknown() {
 
 #[test]
 fn every_status_of_the_fact_sheet_has_its_row() {
-    for status in [400, 402, 403, 404, 423, 430, 501] {
+    for status in [402, 403, 423] {
+        let Verdict::Is(Outcome::NotExecuted { why, wait: Wait::Longest }) = mutation(&answer(status, "")) else {
+            panic!("{status}: a saved count is kept until somebody mended it");
+        };
+        assert!(why.contains(&status.to_string()) && why.contains(':'), "it says what to do: {why}");
+    }
+    for status in [400, 404, 430, 501] {
         assert!(matches!(mutation(&answer(status, "")), Verdict::Is(Outcome::Rejected { .. })), "{status}");
     }
     for status in [500, 502, 503, 504, 530, 540, 301, 204, 418] {
@@ -96,21 +102,61 @@ fn every_status_of_the_fact_sheet_has_its_row() {
     assert_eq!(mutation(&answer(401, "")), Verdict::TokenRefused);
     let slow = Answer { retry_after: Some(7), ..answer(429, "") };
     assert!(
-        matches!(mutation(&slow), Verdict::Is(Outcome::NotExecuted { retry_after: Some(d), .. }) if d == Duration::from_secs(7))
+        matches!(mutation(&slow), Verdict::Is(Outcome::NotExecuted { wait: Wait::Asked(d), .. }) if d == Duration::from_secs(7))
     );
+}
+
+fn list(nodes: &str, more: &str) -> Read {
+    sessions(&answer(
+        200,
+        &format!(r#"{{"data":{{"sessions":{{"nodes":[{nodes}],"pageInfo":{{"hasNextPage":{more}}}}}}}}}"#),
+    ))
 }
 
 #[test]
 fn a_read_is_healthy_only_without_errors_and_warnings() {
-    let list = format!(r#"{{"data":{{"sessions":{{"nodes":[{SESSION}]}}}}}}"#);
-    assert!(matches!(sessions(&answer(200, &list)), Read::Healthy(s) if s.len() == 1));
-    let warned = String::from(
-        r#"{{"data":{{"sessions":{{"nodes":[]}}}},"extensions":{{"search":[{{"warnings":[{{"field":"x","code":"invalid_field"}}]}}]}}}}"#,
-    );
-    assert!(matches!(sessions(&answer(200, &warned)), Read::Failed { .. }));
-    for body in [r#"{"data":{"sessions":{"nodes":[{}]}}}"#, r#"{"data":null}"#, "x", r#"{"errors":"[API] Invalid API key"}"#]
-    {
+    assert!(matches!(list(SESSION, "false"), Read::Healthy(l) if l.sessions.len() == 1 && l.complete));
+    assert!(matches!(list(SESSION, "true"), Read::Healthy(l) if !l.complete));
+    assert!(matches!(list(SESSION, "null"), Read::Failed { .. }), "whether there are more must be said");
+    let warned = r#"{"data":{"sessions":{"nodes":[],"pageInfo":{"hasNextPage":false}}},"extensions":{"search":[{"warnings":[{"field":"x","code":"invalid_field"}]}]}}"#;
+    assert!(matches!(sessions(&answer(200, warned)), Read::Failed { why, .. } if why.contains("filter")));
+    for body in [
+        r#"{"data":{"sessions":{"nodes":[{}],"pageInfo":{"hasNextPage":false}}}}"#,
+        r#"{"data":{"sessions":{"nodes":[]}}}"#,
+        r#"{"data":null}"#,
+        "x",
+        r#"{"errors":"[API] Invalid API key"}"#,
+    ] {
         assert!(matches!(sessions(&answer(200, body)), Read::Failed { .. }), "{body}");
     }
-    assert!(matches!(sessions(&answer(502, &list)), Read::Failed { .. }));
+    assert!(matches!(sessions(&answer(502, "")), Read::Failed { retry_after: None, .. }));
+}
+
+#[test]
+fn a_page_in_another_order_than_by_creation_proves_nothing() {
+    let numbered = |n: u32| SESSION.replace("Session/7", &format!("Session/{n}"));
+    let two = |a, b| format!("{},{}", numbered(a), numbered(b));
+    assert!(matches!(list(&two(12, 9), "true"), Read::Healthy(_)), "by number, not by text");
+    assert!(matches!(list(&two(9, 12), "true"), Read::Failed { .. }));
+    assert!(matches!(list(&two(9, 12), "false"), Read::Healthy(_)), "the whole list has no order to get wrong");
+}
+
+#[test]
+fn a_session_whose_time_cannot_be_read_lacks_what_was_asked() {
+    let odd = SESSION.replace("2026-11-23T07:00:00Z", "this morning");
+    assert!(matches!(list(&odd, "false"), Read::Failed { .. }));
+    assert!(matches!(verdict(&opened(&odd, "[]", "")), Outcome::Unknown { .. }));
+}
+
+#[test]
+fn a_read_that_is_told_to_slow_down_says_for_how_long() {
+    let slow = Answer { retry_after: Some(9), ..answer(429, "") };
+    assert!(matches!(sessions(&slow), Read::Failed { retry_after: Some(d), .. } if d == Duration::from_secs(9)));
+    let throttled = r#"{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}],
+      "extensions":{"cost":{"requestedQueryCost":100,"throttleStatus":{"maximumAvailable":2000,"currentlyAvailable":20,"restoreRate":10}}}}"#;
+    assert!(
+        matches!(sessions(&answer(200, throttled)), Read::Failed { retry_after: Some(d), .. } if d == Duration::from_secs(8))
+    );
+    let denied = r#"{"errors":[{"message":"no","extensions":{"code":"ACCESS_DENIED"}}],"data":{"sessions":null}}"#;
+    assert!(matches!(sessions(&answer(200, denied)), Read::Failed { retry_after: None, .. }));
 }
