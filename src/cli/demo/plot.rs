@@ -46,10 +46,8 @@ impl Plot {
         if name == API_DOWN {
             return Some(Self::ApiDown);
         }
-        Some(match Fault::from_name(name)? {
-            Fault::LagReads { for_ } => Self::Lag(for_),
-            fault => Self::Fault(fault),
-        })
+        let fault = Fault::from_name(name)?;
+        Some(if let Fault::LagReads { for_ } = fault { Self::Lag(for_) } else { Self::Fault(fault) })
     }
 
     /// Every name with what it means.
@@ -105,9 +103,6 @@ impl Plot {
     /// What the daemon makes of it, where no event of the journal says so.
     pub(super) fn answered_by(&self) -> Option<&'static str> {
         match self {
-            Self::Fault(Fault::UserError(code)) if code == "ALREADY_OPEN" => {
-                Some("whose session is that, ours or another one? The shop's sessions are read")
-            }
             Self::Fault(Fault::Unauthorized) => Some("the token is fetched anew, and the same request goes out once more"),
             Self::Smooth | Self::ApiDown | Self::Fault(_) | Self::Lag(_) => None,
         }

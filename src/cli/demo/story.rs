@@ -304,6 +304,11 @@ fn tale(row: &Row) -> (&'static str, String, &'static str) {
             format!("NOT SENT: {}", visible(why)),
             "certainly no session was opened: the count waits, and is sent again",
         ),
+        Event::OpeningUnknown { why, already_open: true, .. } => (
+            "opening",
+            format!("NOT OPENED: {}", visible(why)),
+            "whose session is that, ours or another one? The shop's sessions are read",
+        ),
         Event::OpeningUnknown { why, .. } => (
             "opening",
             format!("UNKNOWN: {}", visible(why)),
