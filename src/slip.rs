@@ -7,9 +7,9 @@
 //! ## Why the lines are placed with spaces
 //! A line that fits font A's columns looks the same on every make. Centring, tabs and right alignment by command are read
 //! differently (on Star's line mode `1B 61 n` is a line feed), so only the QR code uses them.
-mod code_page;
 mod escpos;
 mod lines;
+mod printable;
 mod session;
 
 use jiff::ZonedDateTime;
@@ -19,7 +19,7 @@ use thiserror::Error;
 use crate::device::profile::CodePage;
 use crate::money::{Amount, CountLine};
 
-pub use code_page::{byte_of, encode, printable};
+pub use printable::printable;
 
 /// Everything a slip says.
 #[derive(Debug, Clone, PartialEq, Eq)]

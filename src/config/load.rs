@@ -301,6 +301,8 @@ fn timing(mut section: Section<'_>, rig: bool) -> Timing {
     let (second, minute, hour) = (Duration::from_secs(1), Duration::from_secs(60), Duration::from_secs(3600));
     // A request cut off before a shop's network can answer leaves every outcome unknown.
     let request_min = if rig { MS } else { second };
+    // A worn key bounces for some tens of milliseconds; nobody reads a question in a tenth of a second. A rig's fingers do.
+    let pause_min = if rig { Duration::ZERO } else { 100 * MS };
     let mut wait = |key, low, high, default: Duration| section.duration(key, low, high).map_or(default, |found| found.value);
     let timing = Timing {
         quiet_period: wait("quiet_period", MS, hour, default.quiet_period),
@@ -313,7 +315,7 @@ fn timing(mut section: Section<'_>, rig: bool) -> Timing {
         print_proof: wait("print_proof", 10 * MS, 10 * minute, default.print_proof),
         kick_answer: wait("kick_answer", 10 * MS, 10 * second, default.kick_answer),
         poll: wait("poll", 100 * MS, 10 * minute, default.poll),
-        confirm_pause: wait("confirm_pause", MS, 2 * second, default.confirm_pause),
+        confirm_pause: wait("confirm_pause", pause_min, 2 * second, default.confirm_pause),
     };
     for (first, max, first_key, max_key) in [
         (timing.retry_first, timing.retry_max, "retry_first", "retry_max"),

@@ -419,7 +419,7 @@ fn display_count_and_waits() {
         ("[api]", "[timing]\npoll = \"0s\"\n[api]", "12:8", "outside 100ms to 10m", "poll = "),
         ("[api]", "[timing]\nrequest_timeout = \"1d\"\n[api]", "12:19", "outside 1s to 2m", "request_timeout = "),
         ("[api]", "[timing]\nrequest_timeout = \"1ms\"\n[api]", "12:19", "outside 1s to 2m", "request_timeout = "),
-        ("[api]", "[timing]\nconfirm_pause = \"1m\"\n[api]", "12:17", "outside 1ms to 2s", "confirm_pause = "),
+        ("[api]", "[timing]\nconfirm_pause = \"1m\"\n[api]", "12:17", "outside 100ms to 2s", "confirm_pause = "),
         (AGE, "idle_timeout = \"9s\"", "49:16", "outside 10s to 1h", "idle_timeout = "),
         (AGE, "count_timeout = \"1s\"", "49:17", "outside 10s to 4h", "count_timeout = "),
         (AGE, "expected_float = 150", "49:18", "wants a text", "expected_float = \"150\""),

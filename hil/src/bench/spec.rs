@@ -119,7 +119,7 @@ const SHORT: &[(&str, &str)] = &[
     ("print_proof", "2s"),
     ("kick_answer", "600ms"),
     ("poll", "1s"),
-    ("confirm_pause", "1ms"),
+    ("confirm_pause", "0ms"),
 ];
 
 impl Default for BenchSpec {

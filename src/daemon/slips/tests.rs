@@ -3,7 +3,7 @@ use super::*;
 use crate::{
     clock,
     journal::Row,
-    shift::event::{Event, StartedBy},
+    shift::event::{Event, SessionFacts, StartedBy},
 };
 
 const CONFIG: &str = r#"
