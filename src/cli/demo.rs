@@ -124,7 +124,7 @@ async fn play(args: &DemoArgs, plot: Plot) -> Result<ExitCode, String> {
     let bench =
         Bench::start(spec).await.map_err(|e| format!("the simulated till could not be set up in {}: {e}", dir.display()))?;
     let settings =
-        config::load(&bench.config()).map_err(|p| format!("the simulated till's configuration is refused:\n{p}"))?;
+        config::load_for_run(&bench.config()).map_err(|p| format!("the simulated till's configuration is refused:\n{p}"))?;
     let bench = Arc::new(bench);
     let mut story = Story::new(plot.clone());
     story.plain(story::OPENING_WORDS);

@@ -46,10 +46,8 @@ impl Plot {
         if name == API_DOWN {
             return Some(Self::ApiDown);
         }
-        Some(match Fault::from_name(name)? {
-            Fault::LagReads { for_ } => Self::Lag(for_),
-            fault => Self::Fault(fault),
-        })
+        let fault = Fault::from_name(name)?;
+        Some(if let Fault::LagReads { for_ } = fault { Self::Lag(for_) } else { Self::Fault(fault) })
     }
 
     /// Every name with what it means.
@@ -99,6 +97,14 @@ impl Plot {
             Self::Smooth | Self::ApiDown => None,
             Self::Fault(fault) => Some(did(fault)),
             Self::Lag(_) => Some(did(&Fault::DropAfter)),
+        }
+    }
+
+    /// What the daemon makes of it, where no event of the journal says so.
+    pub(super) fn answered_by(&self) -> Option<&'static str> {
+        match self {
+            Self::Fault(Fault::Unauthorized) => Some("the token is fetched anew, and the same request goes out once more"),
+            Self::Smooth | Self::ApiDown | Self::Fault(_) | Self::Lag(_) => None,
         }
     }
 

@@ -176,6 +176,9 @@ impl Story {
                 self.line("→ shop", &format!("open a session: {}", wish(request)));
                 let fault = if self.opens == 1 { self.plot.happened() } else { None };
                 self.line("← shop", &fault.unwrap_or_else(|| opened(request)));
+                if let Some(then) = self.plot.answered_by().filter(|_| self.opens == 1) {
+                    self.more(&format!("⇒ {then}"));
+                }
             }
             "SessionsOfDevice" => {
                 let answer = read(request);
@@ -300,6 +303,11 @@ fn tale(row: &Row) -> (&'static str, String, &'static str) {
             "opening",
             format!("NOT SENT: {}", visible(why)),
             "certainly no session was opened: the count waits, and is sent again",
+        ),
+        Event::OpeningUnknown { why, already_open: true, .. } => (
+            "opening",
+            format!("NOT OPENED: {}", visible(why)),
+            "whose session is that, ours or another one? The shop's sessions are read",
         ),
         Event::OpeningUnknown { why, .. } => (
             "opening",
