@@ -310,6 +310,15 @@ impl Journal {
         collect(query.query_map([opening.as_str()], raw)?)
     }
 
+    /// The till of each unresolved opening.
+    pub fn unresolved_by_till(&self) -> Result<Vec<String>, JournalError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT (SELECT till FROM event WHERE event.opening = unresolved.opening LIMIT 1) FROM unresolved",
+        )?;
+        let tills = query.query_map([], |r| r.get::<_, Option<String>>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(tills.into_iter().flatten().collect())
+    }
+
     /// Openings that hold their device's place: resumed at start.
     pub fn unresolved(&self) -> Result<Vec<OpeningId>, JournalError> {
         let mut query = self.db.prepare("SELECT opening FROM unresolved ORDER BY opening")?;
