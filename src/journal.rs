@@ -186,10 +186,13 @@ impl JournalError {
     }
 
     fn file(path: &Path, cause: std::io::Error) -> Self {
-        match cause.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
-            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
-            _ => Self::Io { path: path.display().to_string(), cause },
+        let kind = cause.kind();
+        if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            Self::Full
+        } else if kind == ErrorKind::ReadOnlyFilesystem {
+            Self::ReadOnly
+        } else {
+            Self::Io { path: path.display().to_string(), cause }
         }
     }
 }
