@@ -5,6 +5,7 @@
 //! ## Why all mistakes at once
 //! An installer mends a file on a till PC, often by phone. One list of places and remedies is one call; a list that
 //! grows back after every correction is ten.
+mod disk;
 mod load;
 pub(crate) mod reader;
 pub(crate) mod report;
@@ -17,11 +18,11 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     device::profile::{DisplayProfile, KeypadProfile, PrinterProfile},
-    money::Currency,
+    money::{Amount, Currency},
 };
 
 pub use self::{
-    load::{load, load_text},
+    load::{load, load_for_check, load_for_run, load_text},
     report::{Problem, Problems},
     secret::{Secret, SecretError, read_secret},
 };
@@ -95,7 +96,7 @@ pub struct ApiSettings {
 pub struct Staff {
     /// Printed on the slip.
     pub name: String,
-    /// Typed or scanned; 1..=32 letters and digits.
+    /// Typed (digits alone) or scanned (four characters or more); letters and digits, up to a badge's length.
     pub number: String,
     /// `gid://shopify/StaffMember/N`.
     pub id: String,
@@ -225,10 +226,15 @@ pub struct Keypad {
 }
 
 /// `[till.count]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
     /// How the amount is entered.
     pub entry: EntryMode,
+    /// Coins and notes that are asked for, largest first; the currency's usual ones when not set. Empty when none are
+    /// known: the float is then one total.
+    pub denominations: Vec<Amount>,
+    /// What the float usually is. A count far from it asks once more.
+    pub expected_float: Option<Amount>,
     /// Expected amounts are never shown.
     pub blind: bool,
     /// An opening older than this asks for a recount before it is sent.
@@ -237,8 +243,10 @@ pub struct Count {
     pub entry_exponent: u32,
     /// A second slip when Shopify's answer arrives after the first.
     pub second_slip: bool,
-    /// A prompt without a key for this long is given up. Default 120 s.
+    /// A question (who is there, is this right) without a key for this long is given up. Default 120 s.
     pub idle_timeout: Duration,
+    /// A count without a key for this long is given up: coins are counted with both hands. Default 10 min.
+    pub count_timeout: Duration,
 }
 
 /// How the amount is entered.
@@ -273,6 +281,8 @@ pub struct Timing {
     pub kick_answer: Duration,
     /// Slow poll of `DLE EOT 1` when ASB is proven. Default 15 s.
     pub poll: Duration,
+    /// Enter is not heard for this long after it was asked for: a key that bounces answers nothing. Default 250 ms.
+    pub confirm_pause: Duration,
 }
 
 impl Default for Timing {
@@ -288,6 +298,7 @@ impl Default for Timing {
             print_proof: Duration::from_secs(10),
             kick_answer: Duration::from_secs(1),
             poll: Duration::from_secs(15),
+            confirm_pause: Duration::from_millis(250),
         }
     }
 }

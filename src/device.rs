@@ -190,6 +190,11 @@ pub enum DeviceEvent {
     Badge(String),
     /// Keys were lost (`SYN_DROPPED`, noise): a number being typed is void.
     KeysLost,
+    /// The printer could begin this slip at once: now it is worth making.
+    PrintTurn {
+        /// The job's number as given to `PrinterHandle::ask_turn`.
+        job: u64,
+    },
     /// A print job is over.
     Printed {
         /// The job's number as given to `PrinterHandle::print`.

@@ -337,6 +337,11 @@ pub fn read(path: &Path, seq: i64, limit: u32) -> Result<Vec<Row>, JournalError>
 
 /// Follows the chain from the first row to the last. Returns how many rows there are, and the head.
 pub fn verify(path: &Path) -> Result<(u64, [u8; 32]), JournalError> {
+    verify_each(path, |_, _| {})
+}
+
+/// As [`verify`]; `each` is handed the number and the hash of every row that fits.
+pub fn verify_each(path: &Path, mut each: impl FnMut(i64, &[u8; 32])) -> Result<(u64, [u8; 32]), JournalError> {
     let db = open_to_read(path)?;
     let mut query = db.prepare("SELECT seq, at, till, opening, name, body, prev, hash FROM event ORDER BY seq")?;
     let mut rows = query.query([])?;
@@ -361,6 +366,7 @@ pub fn verify(path: &Path) -> Result<(u64, [u8; 32]), JournalError> {
         }
         head = expected;
         count += 1;
+        each(seq, &head);
     }
     Ok((count, head))
 }

@@ -7,10 +7,11 @@
 //! profile: the facts about one device model.
 //!
 //! # The rooms
-//! Knowledge points one way: `cli`, `daemon`, `api` → `shift`, `opening`, `device` → `driver`, `slip`, `money` → nothing.
+//! Knowledge points one way: `cli`, `daemon`, `api` → `shift`, `opening`, `device` → `driver`, `slip`, `money` → `code_page` → nothing.
 pub mod api;
 pub mod cli;
 pub mod clock;
+pub mod code_page;
 pub mod config;
 pub mod daemon;
 pub mod device;

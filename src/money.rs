@@ -77,10 +77,10 @@ pub enum AmountError {
     },
 }
 
-/// Most minor units of an amount that is read: no till holds more, and sums of such amounts cannot overflow soon.
-const MOST_MINOR: i64 = 1_000_000_000_000;
-
 impl Amount {
+    /// Most minor units of an amount that is read: no till holds more, and sums of such amounts cannot overflow soon.
+    pub const MOST_MINOR: i64 = 1_000_000_000_000;
+
     /// The amount of `minor` minor units (cents of USD, yen of JPY, fils of KWD).
     #[must_use]
     pub const fn from_minor(minor: i64, currency: Currency) -> Self {
@@ -148,7 +148,7 @@ impl Amount {
             }
             keyed / scale
         };
-        if minor > MOST_MINOR { Err(absurd()) } else { Ok(Self { minor, currency }) }
+        if minor > Self::MOST_MINOR { Err(absurd()) } else { Ok(Self { minor, currency }) }
     }
     /// Reads `150.00`. Decimals beyond the currency's, signs and exponents are refused.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, AmountError> {
@@ -178,7 +178,7 @@ impl Amount {
             format!("{:0<places$}", if text.contains('.') { fraction } else { "" })
         };
         let minor: i64 = format!("{whole}{padded}").parse().map_err(|_| not())?;
-        if minor > MOST_MINOR {
+        if minor > Self::MOST_MINOR {
             return Err(AmountError::Absurd { text: text.to_owned() });
         }
         Ok(Self { minor, currency })

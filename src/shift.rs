@@ -27,6 +27,7 @@ pub use self::words::{Input, Output, Phase, Progress, Refusal, Reply, ShiftSetti
 use self::{
     entry::{Draft, Entry},
     event::{Counted, Event, Money, OpeningId, Pieces, StartedBy},
+    keys::Early,
     prompt::{Prompt, Trouble},
 };
 use crate::config::{Echo, Staff};
@@ -39,6 +40,8 @@ const RESULT_FOR: Duration = Duration::from_secs(6);
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 /// A saved count that is unsettled for so long is shown until a key is pressed. Design, "What we promise".
 const OVERDUE_AFTER: Duration = Duration::from_secs(600);
+/// What a key took away is shown again after this long, or at the drawer's next edge: a key is pressed by anybody.
+const SEEN_FOR: Duration = Duration::from_secs(3600);
 
 /// The operator's machine of one till.
 #[derive(Debug)]
@@ -57,8 +60,14 @@ pub struct Shift {
     misses: u32,
     /// Keys are not heard until then.
     locked_until: Option<Instant>,
-    /// When the running opening is given up.
-    give_up_at: Option<Instant>,
+    /// When somebody was last there for the running opening.
+    touched: Option<Instant>,
+    /// When what is asked in `Confirm` last appeared on the display.
+    asked_at: Option<Instant>,
+    /// The drawer is known to be open.
+    drawer_open: bool,
+    /// What was keyed to start an opening, until it has started.
+    early: Option<Early>,
     shown: Option<crate::device::Frame>,
     wake: Option<Instant>,
 }
@@ -107,6 +116,16 @@ struct Followed {
     /// `None` until the first input after a restart.
     overdue_at: Option<Instant>,
     said: Said,
+    /// Nobody knows whether the last request ran.
+    unknown: bool,
+    /// Somebody pressed a key at what was shown: not shown until then.
+    hidden_until: Option<Instant>,
+}
+
+impl Followed {
+    const fn new(id: OpeningId, overdue_at: Option<Instant>, said: Said) -> Self {
+        Self { id, overdue_at, said, unknown: false, hidden_until: None }
+    }
 }
 
 /// What people were told of a saved count.
@@ -119,8 +138,6 @@ enum Said {
     Overdue,
     /// A person must decide.
     Attention([String; 2]),
-    /// One of the two before, and somebody pressed a key.
-    Seen,
 }
 
 /// A text for a while.
@@ -144,7 +161,10 @@ impl Shift {
             keypad_gone: false,
             misses: 0,
             locked_until: None,
-            give_up_at: None,
+            touched: None,
+            asked_at: None,
+            drawer_open: false,
+            early: None,
             shown: None,
             wake: None,
         }
@@ -153,8 +173,15 @@ impl Shift {
     /// After a restart: the count of `opening` is on disk, and what Shopify made of it is not settled.
     #[must_use]
     pub fn resumed(settings: ShiftSettings, opening: OpeningId) -> Self {
-        let follows = Some(Followed { id: opening, overdue_at: None, said: Said::Sending });
+        let follows = Some(Followed::new(opening, None, Said::Sending));
         Self { follows, ..Self::new(settings, true) }
+    }
+
+    /// After a restart: of `opening`, a person must decide. `open`: whether the shift is known to be open all the same.
+    #[must_use]
+    pub fn needs_attention(settings: ShiftSettings, opening: OpeningId, open: bool, prompt: [String; 2]) -> Self {
+        let follows = Some(Followed::new(opening, None, Said::Attention(prompt)));
+        Self { follows, ..Self::new(settings, open) }
     }
 
     /// The only way in.
@@ -169,11 +196,15 @@ impl Shift {
         let frame = self.prompt().frame();
         if self.shown.as_ref() != Some(&frame) {
             self.shown = Some(frame.clone());
+            self.asked_at = if matches!(self.stage, Stage::Confirm { .. }) { Some(now) } else { None };
             out.insert(0, Output::Show(frame));
         }
         if let Some(at) = self.next_deadline().filter(|at| self.wake != Some(*at)) {
             self.wake = Some(at);
             out.push(Output::WakeAt(at));
+        }
+        if self.early.is_some() {
+            out.push(Output::StartWanted);
         }
         out
     }
@@ -206,9 +237,13 @@ impl Shift {
     }
 
     fn take(&mut self, now: Instant, wall: Timestamp, input: Input, out: &mut Vec<Output>) {
+        if !matches!(input, Input::DrawerOpened { .. }) {
+            self.early = None;
+        }
         match input {
             Input::DrawerOpened { fresh } => self.drawer_opened(now, fresh, out),
             Input::DrawerClosed => self.drawer_closed(now),
+            Input::DrawerIs { open } => self.drawer_open = open,
             Input::Key(key) => self.key(now, wall, key, out),
             Input::Badge(number) => self.badge(now, &number, out),
             Input::KeysLost => self.void_number(Prompt::KeysLost),
@@ -242,15 +277,20 @@ impl Shift {
     // ---- the drawer -----------------------------------------------------------------------------------------------
 
     fn drawer_opened(&mut self, now: Instant, fresh: OpeningId, out: &mut Vec<Output>) {
+        self.drawer_open = true;
+        if let Some(followed) = &mut self.follows {
+            followed.hidden_until = None;
+        }
+        let early = self.early.take();
         match self.stage {
             Stage::Closed => {
                 let run = Run { id: fresh, by: StartedBy::Drawer, note: String::new(), reason_code_id: None };
                 self.begin(now, &run, out);
-                self.stage = Stage::Staff { run, typed: String::new() };
+                self.ask_for_staff(now, run, early, out);
             }
             Stage::Staff { .. } | Stage::Count { .. } | Stage::Confirm { .. } => {
                 self.touch(now);
-                if self.note.as_ref().is_some_and(|note| note.prompt == Prompt::DrawerClosed) {
+                if self.says_drawer_closed() {
                     self.note = None;
                 }
             }
@@ -260,12 +300,14 @@ impl Shift {
 
     /// Counting goes on; the amount leaves the display until a key asks for it (fact sheet "displays and keypads", 5).
     fn drawer_closed(&mut self, now: Instant) {
+        self.drawer_open = false;
         match self.stage {
-            Stage::Count { .. } => {
+            Stage::Count { .. } | Stage::Confirm { ask: Ask::Check | Ask::Right, .. } => {
                 self.touch(now);
                 self.note = Some(Note { prompt: Prompt::DrawerClosed, until: None });
             }
-            Stage::Staff { .. } | Stage::Confirm { .. } => self.touch(now),
+            // Why it is not saved has no amount in it, and stays to be read.
+            Stage::Staff { .. } | Stage::Confirm { ask: Ask::Again(_), .. } => self.touch(now),
             Stage::Closed | Stage::Saving { .. } | Stage::Open => {}
         }
     }
@@ -321,8 +363,7 @@ impl Shift {
                     out.push(Output::Reply { op, result: Ok(Reply::Counted) });
                 }
                 self.ended = Some((run.id.clone(), "counted already"));
-                self.follows =
-                    Some(Followed { id: run.id, overdue_at: now.checked_add(OVERDUE_AFTER), said: Said::Sending });
+                self.follows = Some(Followed::new(run.id, now.checked_add(OVERDUE_AFTER), Said::Sending));
                 self.say(now, Prompt::Saved, RESULT_FOR);
             }
             other @ (Stage::Closed
@@ -363,6 +404,7 @@ impl Shift {
             Progress::Refused(rows) => return self.settled(now, running, Stage::Closed, Prompt::Text(rows), REFUSED_FOR),
             Progress::NeedsAttention(rows) => {
                 followed.said = Said::Attention(rows);
+                followed.hidden_until = None;
                 if !running {
                     self.stage = Stage::Closed;
                     self.note = None;
@@ -373,9 +415,10 @@ impl Shift {
             Progress::WillSendLater => (Said::WillSendLater, Prompt::WillSendLater),
             Progress::Checking => (Said::Checking, Prompt::Checking),
         };
+        followed.unknown = said == Said::Checking;
         let told = match &followed.said {
             Said::Sending | Said::WillSendLater | Said::Checking => followed.said == said,
-            Said::Overdue | Said::Attention(_) | Said::Seen => true,
+            Said::Overdue | Said::Attention(_) => true,
         };
         if !told && !running {
             followed.said = said;
@@ -409,7 +452,7 @@ impl Shift {
         if matches!(self.stage, Stage::Open) {
             self.stage = Stage::Closed;
             // The session that was in the way is gone. A count that is merely late stays.
-            let asked = |f: &Followed| matches!(f.said, Said::Attention(_) | Said::Seen);
+            let asked = |f: &Followed| matches!(f.said, Said::Attention(_));
             self.follows = self.follows.take().filter(|f| !asked(f));
         }
     }
@@ -418,7 +461,20 @@ impl Shift {
 
     /// Somebody is there: the opening is not given up yet.
     fn touch(&mut self, now: Instant) {
-        self.give_up_at = now.checked_add(self.settings.count.idle_timeout);
+        self.touched = Some(now);
+    }
+
+    /// How long the running opening waits for somebody. Coins are counted with both hands: a count waits longer.
+    const fn patience(&self) -> Option<Duration> {
+        match self.stage {
+            Stage::Staff { .. } | Stage::Confirm { .. } => Some(self.settings.count.idle_timeout),
+            Stage::Count { .. } => Some(self.settings.count.count_timeout),
+            Stage::Closed | Stage::Saving { .. } | Stage::Open => None,
+        }
+    }
+
+    fn give_up_at(&self) -> Option<Instant> {
+        self.touched?.checked_add(self.patience()?)
     }
 
     fn expire(&mut self, now: Instant, out: &mut Vec<Output>) {
@@ -429,9 +485,13 @@ impl Shift {
         if self.note.as_ref().is_some_and(|note| past(note.until)) {
             self.note = None;
         }
-        if self.is_asking() && past(self.give_up_at) {
-            let why = format!("no key for {:?}", self.settings.count.idle_timeout);
-            self.give_up(now, why, Prompt::GivenUp, out);
+        if let Some(patience) = self.patience().filter(|_| past(self.give_up_at())) {
+            let (what, say) = if self.settings.keypad {
+                ("no key", Prompt::GivenUp)
+            } else {
+                ("no count from the POS", Prompt::GivenUpAtPos)
+            };
+            self.give_up(now, format!("{what} for {patience:?}"), say, out);
         }
         if let Some(followed) = &mut self.follows {
             if followed.overdue_at.is_none() {
@@ -441,18 +501,20 @@ impl Shift {
                 Said::Sending | Said::WillSendLater | Said::Checking if past(followed.overdue_at) => {
                     followed.said = Said::Overdue;
                 }
-                Said::Sending | Said::WillSendLater | Said::Checking => {}
-                Said::Overdue | Said::Attention(_) | Said::Seen => {}
+                Said::Sending | Said::WillSendLater | Said::Checking | Said::Overdue | Said::Attention(_) => {}
+            }
+            if past(followed.hidden_until) {
+                followed.hidden_until = None;
             }
         }
     }
 
     /// The earliest moment at which `expire` would change something; always in the future after `expire`.
     fn next_deadline(&self) -> Option<Instant> {
-        let give_up = if self.is_asking() { self.give_up_at } else { None };
+        let give_up = self.give_up_at();
         let overdue = self.follows.as_ref().and_then(|f| match f.said {
             Said::Sending | Said::WillSendLater | Said::Checking => f.overdue_at,
-            Said::Overdue | Said::Attention(_) | Said::Seen => None,
+            Said::Overdue | Said::Attention(_) => f.hidden_until,
         });
         let note = self.note.as_ref().and_then(|note| note.until);
         [give_up, overdue, note, self.locked_until].into_iter().flatten().min()
@@ -476,11 +538,16 @@ impl Shift {
         }
         match &self.stage {
             Stage::Closed | Stage::Open => self.resting_prompt(),
+            // Nobody can key a number: the POS says who counts, and how much it is.
+            Stage::Staff { .. } if !self.settings.keypad => Prompt::StartAtPos,
+            Stage::Count { .. } if !self.settings.keypad => Prompt::CountAtPos,
             Stage::Staff { typed, .. } if typed.is_empty() => Prompt::Staff,
             Stage::Staff { typed, .. } => Prompt::StaffTyping { typed: typed.len() },
             Stage::Count { entry, .. } => entry.prompt(self.settings.echo),
             Stage::Confirm { ask: Ask::Check, .. } => Prompt::Check,
-            Stage::Confirm { ask: Ask::Again(trouble), .. } => Prompt::NotSaved(*trouble),
+            Stage::Confirm { ask: Ask::Again(trouble), .. } => {
+                Prompt::NotSaved { trouble: *trouble, keypad: self.settings.keypad }
+            }
             Stage::Confirm { ask: Ask::Right, draft, .. } => match self.settings.echo {
                 Echo::Digits => Prompt::Confirm { amount: draft.total },
                 Echo::Masked => Prompt::ConfirmMasked,
@@ -490,13 +557,17 @@ impl Shift {
     }
 
     fn resting_prompt(&self) -> Prompt {
-        match self.follows.as_ref().map(|f| &f.said) {
-            Some(Said::Attention(rows)) => Prompt::Text(rows.clone()),
-            Some(Said::Overdue) => Prompt::Overdue,
-            Some(Said::Sending | Said::WillSendLater | Said::Checking | Said::Seen) | None => {
+        match self.follows.as_ref().filter(|f| f.hidden_until.is_none()).map(|f| (&f.said, f.unknown)) {
+            Some((Said::Attention(rows), _)) => Prompt::Text(rows.clone()),
+            Some((Said::Overdue, unknown)) => Prompt::Overdue { unknown },
+            Some((Said::Sending | Said::WillSendLater | Said::Checking, _)) | None => {
                 Prompt::Text(self.settings.idle.clone())
             }
         }
+    }
+
+    fn says_drawer_closed(&self) -> bool {
+        self.note.as_ref().is_some_and(|note| note.prompt == Prompt::DrawerClosed)
     }
 
     // ---- questions ------------------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@
 //! ## Why the lines are placed with spaces
 //! A line that fits font A's columns looks the same on every make. Centring, tabs and right alignment by command are read
 //! differently (on Star's line mode `1B 61 n` is a line feed), so only the QR code uses them.
-mod code_page;
 mod escpos;
 mod lines;
+mod printable;
+mod session;
 
 use jiff::ZonedDateTime;
 use rust_decimal::Decimal;
@@ -18,7 +19,7 @@ use thiserror::Error;
 use crate::device::profile::CodePage;
 use crate::money::{Amount, CountLine};
 
-pub use code_page::{byte_of, encode, printable};
+pub use printable::printable;
 
 /// Everything a slip says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,11 +61,25 @@ pub enum SlipSession {
         expected: Option<Amount>,
     },
     /// No answer yet.
-    NotYet,
+    NotYet {
+        /// A second slip follows when there is one.
+        second_follows: bool,
+    },
     /// Shopify refused, and nothing was opened.
     Refused {
-        /// In words.
+        /// `STAFF_MEMBER_NOT_FOUND`, `ACCESS_DENIED`, `HTTP_403` and their like: decides what to do about it.
+        code: String,
+        /// Shopify's words.
         text: String,
+    },
+    /// A session was open already, and not by this count.
+    Foreign {
+        /// `gid://shopify/PointOfSaleDevicePaymentSession/N`.
+        id: String,
+        /// When it was opened, as Shopify says, in the shop's zone.
+        opened_at: ZonedDateTime,
+        /// What it was opened with; `None` where who counts must not know.
+        amount: Option<Amount>,
     },
     /// A person must decide.
     NeedsAttention {
@@ -139,7 +154,7 @@ pub fn lay_out(facts: &SlipFacts, columns: u8, code_page: CodePage) -> Document 
     page.rule('-');
     count(&mut page, facts);
     page.rule('-');
-    session(&mut page, facts);
+    session::write(&mut page, facts);
     page.rule('-');
     page.field("Ref.", &facts.reference, NAME_LIMIT);
     if !printable(&facts.note, code_page).is_empty() {
@@ -194,10 +209,10 @@ fn header(page: &mut lines::Page, facts: &SlipFacts) {
 /// A confirmation says what was settled, so that nobody files a refusal under "confirmed".
 fn title(facts: &SlipFacts) -> &'static str {
     match (facts.kind, &facts.session) {
-        (SlipKind::First, _) | (SlipKind::Confirmation, SlipSession::NotYet) => "SHIFT START",
+        (SlipKind::First, _) | (SlipKind::Confirmation, SlipSession::NotYet { .. }) => "SHIFT START",
         (SlipKind::Confirmation, SlipSession::Confirmed { .. }) => "SESSION CONFIRMED",
         (SlipKind::Confirmation, SlipSession::Refused { .. }) => "SESSION REFUSED",
-        (SlipKind::Confirmation, SlipSession::NeedsAttention { .. }) => "NEEDS ATTENTION",
+        (SlipKind::Confirmation, SlipSession::Foreign { .. } | SlipSession::NeedsAttention { .. }) => "NEEDS ATTENTION",
     }
 }
 
@@ -226,36 +241,6 @@ fn sum_text(line: CountLine) -> String {
     let sum = i128::from(line.denomination.minor()) * i128::from(line.pieces);
     let exponent = line.denomination.currency().exponent();
     Decimal::try_from_i128_with_scale(sum, exponent).map_or_else(|_| "?".to_owned(), |d| d.to_string())
-}
-
-fn session(page: &mut lines::Page, facts: &SlipFacts) {
-    match &facts.session {
-        SlipSession::Confirmed { id, opened_at, expected } => {
-            page.strong("Shopify register session");
-            page.field("Session", number_of(id), NAME_LIMIT);
-            page.field("Opened", &moment(opened_at), NAME_LIMIT);
-            if let Some(expected) = expected {
-                page.amount("Expected", &with_code(*expected));
-                if let Some(difference) = facts.total.checked_sub(*expected) {
-                    page.amount(difference_label(difference), &signed_with_code(difference));
-                }
-            }
-        }
-        SlipSession::NotYet => {
-            page.strong("NOT YET CONFIRMED BY SHOPIFY");
-            page.text("The count is saved. It goes to Shopify by itself; the session number follows. The shift can begin.");
-        }
-        SlipSession::Refused { text } => {
-            page.strong("REFUSED BY SHOPIFY");
-            page.text(text);
-            page.text("The count is saved. No register session was opened.");
-        }
-        SlipSession::NeedsAttention { text } => {
-            page.strong("NEEDS ATTENTION");
-            page.text(text);
-            page.text("The count is saved. Show this slip to the manager.");
-        }
-    }
 }
 
 /// The first slip is signed; the confirmation is filed with it.
@@ -297,20 +282,6 @@ fn moment(at: &ZonedDateTime) -> String {
 
 fn with_code(amount: Amount) -> String {
     format!("{} {amount}", amount.currency().code())
-}
-
-fn signed_with_code(amount: Amount) -> String {
-    let plus = if amount.minor() > 0 { "+" } else { "" };
-    format!("{} {plus}{amount}", amount.currency().code())
-}
-
-/// Counted against expected, in the words of a counter.
-fn difference_label(difference: Amount) -> &'static str {
-    match difference.minor() {
-        ..0 => "Short",
-        0 => "Difference",
-        1.. => "Over",
-    }
 }
 
 #[cfg(test)]

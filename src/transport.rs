@@ -13,7 +13,10 @@ mod tcp;
 use std::{
     io,
     os::fd::OwnedFd,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -75,6 +78,15 @@ pub enum LinkError {
         /// The port.
         port: String,
     },
+    /// It was open, and what it was given may still arrive when nobody wants it any more.
+    #[error(
+        "{port} does not answer: the connection was dropped, so that what waits in it cannot open the drawer later; check \
+         that the device is on, and that no other program is using it"
+    )]
+    Unanswered {
+        /// The address.
+        port: String,
+    },
     /// The file is something else.
     #[error("{port} is not a serial port: name a tty such as /dev/ttyUSB0, or a link in /dev/serial/by-id")]
     NotASerialPort {
@@ -122,6 +134,19 @@ pub struct Connection {
 struct Shared {
     port: String,
     wire: Wire,
+    /// What was written and has not left may still leave when the port is closed.
+    drain: AtomicBool,
+}
+
+/// Closing a serial port waits up to 30 s for bytes that flow control holds back, and the whole daemon with it; and what
+/// leaves then, leaves at a time that nobody chose. So it is thrown away, unless [`Writer::drain_on_close`] was said.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        match &self.wire {
+            Wire::Serial(fd) if !self.drain.load(Ordering::Relaxed) => serial::discard_unsent(fd.get_ref()),
+            Wire::Serial(_) | Wire::Tcp(_) => {}
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -152,7 +177,7 @@ impl Connection {
             Port::Evdev(path) => return Err(not_a_pipe(&path.display().to_string())),
             Port::ViaPrinter => return Err(not_a_pipe("via = \"printer\"")),
         };
-        Ok(Self { shared: Arc::new(Shared { port: name, wire }), bytes_per_second })
+        Ok(Self { shared: Arc::new(Shared { port: name, wire, drain: AtomicBool::new(false) }), bytes_per_second })
     }
     /// The two directions; each may be used while the other waits.
     #[must_use]
@@ -189,7 +214,7 @@ impl Reader {
     /// # Errors
     /// When the device is gone.
     pub async fn read(&mut self, buf: &mut [u8]) -> Result<usize, LinkError> {
-        let Shared { port, wire } = &*self.shared;
+        let Shared { port, wire, .. } = &*self.shared;
         let got = match wire {
             Wire::Serial(fd) => fd.async_io(Interest::READABLE, |fd| Ok(rustix::io::read(fd, &mut *buf)?)).await,
             Wire::Tcp(stream) => loop {
@@ -242,7 +267,7 @@ impl Writer {
     /// # Errors
     /// When the device is gone.
     pub fn try_write(&mut self, bytes: &[u8]) -> Result<usize, LinkError> {
-        let Shared { port, wire } = &*self.shared;
+        let Shared { port, wire, .. } = &*self.shared;
         if bytes.is_empty() {
             return Ok(0);
         }
@@ -261,7 +286,7 @@ impl Writer {
     /// # Errors
     /// When the device is gone.
     pub async fn writable(&mut self) -> Result<(), LinkError> {
-        let Shared { port, wire } = &*self.shared;
+        let Shared { port, wire, .. } = &*self.shared;
         let ready = match wire {
             // A watch of its own, from now on: it tells at once if there is room already.
             Wire::Serial(fd) => match fd.get_ref().try_clone().and_then(|fd| watched(fd, Interest::WRITABLE)) {
@@ -271,6 +296,22 @@ impl Writer {
             Wire::Tcp(stream) => stream.writable().await,
         };
         ready.map_err(|e| LinkError::lost(port, &e))
+    }
+    /// Throws away what was written and has not left the kernel. False where that cannot be done: what a connection was given
+    /// is withdrawn only by dropping it.
+    #[must_use]
+    pub fn discard_unsent(&mut self) -> bool {
+        match &self.shared.wire {
+            Wire::Serial(fd) => {
+                serial::discard_unsent(fd.get_ref());
+                true
+            }
+            Wire::Tcp(_) => false,
+        }
+    }
+    /// Everything written had the time to leave: closing the port need not throw anything away.
+    pub fn drain_on_close(&self) {
+        self.shared.drain.store(true, Ordering::Relaxed);
     }
     /// The port's name, for messages.
     #[must_use]

@@ -51,7 +51,8 @@ pub struct AdminSpec {
     pub device_ids: Vec<u64>,
     /// Numbers of the known staff members (`gid://shopify/StaffMember/N`).
     pub staff_ids: Vec<u64>,
-    /// Numbers of the known custom reason codes (`gid://shopify/CashManagementCustomReasonCode/N`).
+    /// Numbers of the known reason codes (`gid://shopify/CashManagementCustomReasonCode/N`): in lists the first shows as a
+    /// system code and the second as a default one.
     pub reason_code_ids: Vec<u64>,
     /// What a drawer should hold when a session opens, as a decimal.
     pub expected: String,
@@ -67,6 +68,8 @@ pub struct AdminSpec {
     pub listen: Option<SocketAddr>,
     /// Seconds the shop's clock is ahead of this machine's.
     pub clock_skew_s: i64,
+    /// Seconds a token from the token endpoint is good for; a change holds for tokens given out later.
+    pub token_life_s: u64,
 }
 
 impl Default for AdminSpec {
@@ -83,6 +86,7 @@ impl Default for AdminSpec {
             scopes: access::ALL.iter().map(|scope| (*scope).to_owned()).collect(),
             listen: None,
             clock_skew_s: 0,
+            token_life_s: store::TOKEN_LIFE_S,
         }
     }
 }
@@ -136,6 +140,11 @@ pub enum AdminEvent {
     Session(SessionRow),
     /// A request was answered, or dropped. Sent before the answer's first byte.
     Request(RequestRow),
+}
+
+/// The stand-in's own schema, as text.
+pub fn sdl() -> String {
+    schema::build().sdl()
 }
 
 /// What all parts of the stand-in share.
@@ -198,12 +207,12 @@ impl AdminApi {
     /// port is served again.
     ///
     /// # Panics
-    /// When another program has taken the port meanwhile.
+    /// When this process has no file descriptor left for the listener; the port itself is kept while the shop is down.
     pub fn set_down(&self, down: bool) {
         if down {
             self.door.shut();
         } else {
-            self.door.reopen().expect("the port is still ours to take");
+            self.door.reopen().expect("the port was kept for us, and a descriptor for its listener is left");
         }
     }
 
@@ -279,6 +288,21 @@ impl AdminApi {
     /// Assigns the devices to a cash drawer, or takes them off it.
     pub fn set_drawer(&self, drawer: bool) {
         self.shared.store().spec.drawer = drawer;
+    }
+
+    /// From the next request on, the shop's clock is so many seconds ahead of this machine's, or behind it.
+    pub fn set_clock_skew(&self, seconds: i64) {
+        self.shared.store().spec.clock_skew_s = seconds;
+    }
+
+    /// From the next request on, every token has these scopes and no others.
+    pub fn set_scopes(&self, scopes: Vec<String>) {
+        self.shared.store().spec.scopes = scopes;
+    }
+
+    /// Tokens given out from now on are good for so many seconds.
+    pub fn set_token_life(&self, seconds: u64) {
+        self.shared.store().spec.token_life_s = seconds;
     }
 
     /// Changes the shop. A currency or expected amount that cannot be read leaves those two as they were.

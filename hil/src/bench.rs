@@ -6,6 +6,7 @@ pub mod client;
 pub mod config;
 pub mod console;
 pub mod daemon;
+pub mod slips;
 pub mod spec;
 pub mod stage;
 
@@ -14,16 +15,15 @@ use std::{
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-pub use spec::{BenchSpec, DisplayKind, SenseKind, Wire};
-use tokio::sync::broadcast::error::RecvError;
+pub use spec::{BenchSpec, Connector, DisplayKind, SenseKind, Wire};
 
 use crate::{
     admin::{AdminApi, AdminSpec},
-    display::{Dialect, Display},
+    display::{Dialect, Display, Shown},
     keypad::Keypad,
     line::Attach,
     printer::{DrawerSpec, Level, Printer, PrinterSpec},
@@ -37,40 +37,33 @@ pub const CLIENT: (&str, &str) = ("rig-client", "rig-secret");
 /// Two rows of a display.
 pub type Rows = [String; 2];
 
-/// Every settled frame of a display, oldest first.
-#[derive(Debug, Clone, Default)]
-pub struct Frames(Arc<Mutex<Vec<(Instant, Rows)>>>);
+/// Names a factor for everything that is waited for: 4 on a machine that is slow or busy.
+pub const PATIENCE_VARIABLE: &str = "DRAWERBRIDGE_HIL_PATIENCE";
 
-impl Frames {
-    /// The frames from the `from`th on, with the moment each settled.
-    #[must_use]
-    pub fn from(&self, from: usize) -> Vec<(Instant, Rows)> {
-        lock(&self.0).iter().skip(from).cloned().collect()
+/// How much longer than usual the rig waits before it gives something up; 1 unless the environment says otherwise.
+pub fn patience() -> Result<u32, String> {
+    match std::env::var(PATIENCE_VARIABLE) {
+        Err(std::env::VarError::NotPresent) => Ok(1),
+        Err(e) => Err(format!("{PATIENCE_VARIABLE}: {e}")),
+        Ok(text) => patience_of(&text),
     }
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        lock(&self.0).len()
-    }
-    fn add(&self, at: Instant, rows: Rows) {
-        let mut frames = lock(&self.0);
-        if frames.last().is_none_or(|(_, last)| *last != rows) {
-            frames.push((at, rows));
-        }
-    }
-    fn follow(&self, display: &Display) {
-        self.add(now(), display.frame());
-        let (frames, display, mut settled) = (self.clone(), display.clone(), display.frames());
-        tokio::spawn(async move {
-            loop {
-                match settled.recv().await {
-                    Ok(rows) => frames.add(now(), rows),
-                    Err(RecvError::Lagged(_)) => frames.add(now(), display.frame()),
-                    Err(RecvError::Closed) => return,
-                }
-            }
-        });
-    }
+}
+
+fn patience_of(text: &str) -> Result<u32, String> {
+    let factor = text.trim().parse().ok().filter(|factor| (1..=100).contains(factor));
+    factor.ok_or_else(|| format!("{PATIENCE_VARIABLE} is `{text}`: write a whole number from 1 to 100, such as 4"))
+}
+
+/// This time, as patient as the environment asks for. A value that is no factor counts as 1 here; who starts a run has
+/// checked it with [`patience`].
+pub(crate) fn patiently(time: Duration) -> Duration {
+    time * patience().unwrap_or(1)
+}
+
+/// Scenarios that are played at a time: most of each is waiting, so more than there are cores.
+#[must_use]
+pub fn default_jobs() -> usize {
+    4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// The devices of one till.
@@ -86,8 +79,29 @@ pub struct TillRig {
     pub display: Option<Display>,
     /// Keypad and scanner.
     pub keypad: Keypad,
-    /// What the display showed.
-    pub frames: Frames,
+}
+
+impl TillRig {
+    /// Every drawing of the display that settled, from the `from`th on; none without a display.
+    #[must_use]
+    pub fn shown(&self, from: usize) -> Vec<Shown> {
+        self.display.as_ref().map(|display| display.shown(from)).unwrap_or_default()
+    }
+    /// How many there are.
+    #[must_use]
+    pub fn drawings(&self) -> usize {
+        self.display.as_ref().map_or(0, Display::drawings)
+    }
+    /// The slips that came out. A printer without a cutter has one: what hangs out of it and is torn off by hand.
+    #[must_use]
+    pub fn slip_texts(&self, has_cutter: bool) -> Vec<String> {
+        let mut texts: Vec<String> = self.printer.slips().into_iter().map(|slip| slip.text).collect();
+        let hangs_out = self.printer.uncut_text();
+        if !has_cutter && !hangs_out.trim().is_empty() {
+            texts.push(hangs_out);
+        }
+        texts
+    }
 }
 
 /// A bench with everything on it.
@@ -166,13 +180,13 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        // The links of a folder that stays must not point at ptys that are gone.
+        // The links of a folder that stays must not point at ptys that are gone. Each line takes away its own link only: a
+        // second bench in the same folder has put its own there.
         for till in &self.tills {
-            for device in ["printer", "display", "keypad"] {
-                let link = self.dir.join(file_name(device, &till.name));
-                if fs::symlink_metadata(&link).is_ok_and(|m| m.is_symlink()) {
-                    drop(fs::remove_file(&link));
-                }
+            till.printer.unplug();
+            till.keypad.unplug();
+            if let Some(display) = &till.display {
+                display.unplug();
             }
         }
     }
@@ -194,7 +208,7 @@ async fn till(spec: &BenchSpec, dir: &Path, number: u64) -> io::Result<TillRig> 
     let name = format!("front-{number}");
     let attach = |device: &str, baud: Option<u32>| match spec.ports.iter().find(|p| p.device == device && number == 1) {
         Some(port) => Attach::Port { path: port.path.clone(), baud: baud.unwrap_or(9_600) },
-        None => Attach::Pair { dir: dir.to_path_buf(), name: file_name(device, &name), baud },
+        None => Attach::Pair { dir: dir.to_path_buf(), name: file_name(device, &name), baud: baud.filter(|_| spec.paced) },
     };
     let wire = match spec.wire {
         Wire::Pair => attach("printer", Some(spec.baud)),
@@ -208,19 +222,11 @@ async fn till(spec: &BenchSpec, dir: &Path, number: u64) -> io::Result<TillRig> 
     };
     let display = match spec.display {
         DisplayKind::None => None,
-        DisplayKind::BehindPrinter => {
-            let display = Display::detached(dialect);
-            printer.attach_display(display.clone());
-            Some(display)
-        }
+        DisplayKind::BehindPrinter => Some(Display::behind(&printer, dialect)),
         DisplayKind::EscPos | DisplayKind::Cd5220 => Some(Display::spawn(dialect, attach("display", Some(9_600))).await?),
     };
     let keypad = Keypad::spawn(attach("keypad", Some(9_600))).await?;
-    let frames = Frames::default();
-    if let Some(display) = &display {
-        frames.follow(display);
-    }
-    Ok(TillRig { name, device: number, printer, display, keypad, frames })
+    Ok(TillRig { name, device: number, printer, display, keypad })
 }
 
 fn printer_spec(spec: &BenchSpec) -> PrinterSpec {
@@ -238,7 +244,12 @@ fn printer_spec(spec: &BenchSpec) -> PrinterSpec {
         36..=45 => 512,
         46..=u8::MAX => 576,
     };
-    PrinterSpec { columns: spec.columns, dots, drawers: [Some(drawer), None], ..PrinterSpec::default() }
+    let drawers = match spec.connector {
+        Connector::Pin2 => [Some(drawer), None],
+        Connector::Pin5 => [None, Some(drawer)],
+        Connector::Empty => [None, None],
+    };
+    PrinterSpec { columns: spec.columns, dots, drawers, quirks: spec.quirks.clone() }
 }
 
 /// `printer` for the first till, `printer-2` for the second.
@@ -264,7 +275,9 @@ pub(crate) fn now() -> Instant {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tokio::sync::broadcast::error::RecvError;
 
     use super::*;
 
@@ -293,9 +306,46 @@ mod tests {
         let mut port = fs::OpenOptions::new().write(true).open(bench.dir().join("display")).unwrap();
         port.write_all(b"\x1b@\x0cSTAFF NUMBER").unwrap();
         let deadline = now() + Duration::from_secs(5);
-        while !till.frames.from(0).iter().any(|(_, rows)| rows[0].trim() == "STAFF NUMBER") {
-            assert!(now() < deadline, "{:?}", till.frames.from(0));
+        while !till.shown(0).iter().any(|shown| shown.rows[0].trim() == "STAFF NUMBER") {
+            assert!(now() < deadline, "{:?}", till.shown(0));
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_bench_that_is_gone_has_taken_its_devices_with_it() {
+        let bench = Bench::start(BenchSpec::default()).await.unwrap();
+        let till = &bench.tills[0];
+        let mut frames = till.display.as_ref().unwrap().frames();
+        let mut printer = till.printer.events();
+        console::watch_printer(&till.printer, 0, tokio::sync::mpsc::channel(1).0);
+        drop(bench);
+        let ended = async {
+            while !matches!(frames.recv().await, Err(RecvError::Closed)) {}
+            while !matches!(printer.recv().await, Err(RecvError::Closed)) {}
+        };
+        tokio::time::timeout(Duration::from_secs(5), ended).await.expect("nothing holds the devices any more");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_bench_that_ends_leaves_the_links_of_its_successor_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = BenchSpec { dir: Some(dir.path().to_path_buf()), ..BenchSpec::default() };
+        let first = Bench::start(spec.clone()).await.unwrap();
+        let second = Bench::start(spec).await.unwrap();
+        let link = || fs::read_link(dir.path().join("keypad")).ok();
+        let taken_over = link();
+        drop(first);
+        assert!(taken_over.is_some() && link() == taken_over);
+        drop(second);
+        assert_eq!(link(), None);
+    }
+
+    #[test]
+    fn a_factor_of_patience_is_a_whole_number() {
+        assert_eq!(patience_of("4"), Ok(4));
+        for wrong in ["", "0", "1.5", "-1", "many"] {
+            assert!(patience_of(wrong).unwrap_err().contains(PATIENCE_VARIABLE), "{wrong}");
         }
     }
 }

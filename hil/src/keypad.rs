@@ -24,8 +24,13 @@ impl Drop for Owner {
 }
 
 impl Keypad {
-    /// Starts a keypad on its wire.
+    /// Starts a keypad on its wire. A virtual pair is not paced: no hand is faster than the wire, and a badge has to reach
+    /// the host as the one burst it is, however late this machine's timers are.
     pub async fn spawn(attach: Attach) -> io::Result<Keypad> {
+        let attach = match attach {
+            Attach::Pair { dir, name, baud: _ } => Attach::Pair { dir, name, baud: None },
+            other @ (Attach::Tcp { .. } | Attach::Port { .. }) => other,
+        };
         let line = Line::open(attach).await?;
         let listener = tokio::spawn(ignore(line.clone())).abort_handle();
         Ok(Keypad(Arc::new(Owner { line, listener })))
@@ -43,7 +48,7 @@ impl Keypad {
         }
     }
 
-    /// A badge scan: all characters in one burst, ended by 0D.
+    /// A badge scan: all characters in one burst, ended by 0D, given to the kernel in one write.
     pub async fn badge(&self, code: &str) {
         self.raw(&[code.as_bytes(), b"\r"].concat()).await;
     }
@@ -97,5 +102,16 @@ mod tests {
     #[test]
     fn words_are_keys_and_digits_are_themselves() {
         assert_eq!(key_bytes("10 Backspace 42 Clear 7 Enter"), b"10\x0842\x1B7\x0D");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_badge_is_one_piece_on_the_wire_whatever_the_speed() {
+        let dir = tempfile::tempdir().unwrap();
+        let attach = Attach::Pair { dir: dir.path().to_owned(), name: "keypad".into(), baud: Some(300) };
+        let keypad = Keypad::spawn(attach).await.unwrap();
+        let _host = std::fs::OpenOptions::new().read(true).open(dir.path().join("keypad")).unwrap();
+        let mut tap = keypad.line().tap();
+        keypad.badge("B7F3A").await;
+        assert_eq!(tap.recv().await.unwrap().2, b"B7F3A\r");
     }
 }

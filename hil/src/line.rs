@@ -90,6 +90,8 @@ struct Inner {
     going: Mutex<Going>,
     more: Notify,
     connected: watch::Sender<bool>,
+    /// Held while a look is taken in: one host's leaving is told, and its bytes are lost, before the next one is let in.
+    looking: Mutex<()>,
     tap: broadcast::Sender<(Direction, Instant, Vec<u8>)>,
 }
 
@@ -145,6 +147,7 @@ impl Line {
             }),
             more: Notify::new(),
             connected: watch::Sender::new(false),
+            looking: Mutex::default(),
             tap: broadcast::Sender::new(TAP_DEPTH),
         });
         let pump = tokio::spawn(pump(Arc::clone(&inner))).abort_handle();
@@ -191,9 +194,8 @@ impl Line {
                     Ok(0) => {}
                     Ok(n) => {
                         inner.note(Direction::ToDevice, &buf[..n]);
-                        if !*inner.connected.borrow() {
-                            inner.look(&wire);
-                        }
+                        // Before the device can answer: an answer is for the host that asked, not for the one before.
+                        inner.look(&wire);
                         return Ok(n);
                     }
                     Err(_) => {
@@ -246,9 +248,21 @@ impl Line {
         self.0.inner.plugged().is_some_and(|w| w.look())
     }
 
-    /// Changes of [`Line::is_connected`].
+    /// Whether no byte is on its way to the device: none held back by the pace, none unread in the kernel.
+    pub fn is_quiet(&self) -> bool {
+        let inner = &self.0.inner;
+        lock(&inner.coming).held.is_empty() && inner.plugged().is_none_or(|wire| !wire.has_unread())
+    }
+
+    /// Changes of [`Line::is_connected`]. A host that follows another at once shows as a change from `true` to `true`.
     pub fn connection(&self) -> watch::Receiver<bool> {
         self.0.inner.connected.subscribe()
+    }
+
+    /// Bytes for the device that have arrived and were not read: in the kernel, or still on a paced wire.
+    pub fn unread(&self) -> u64 {
+        let held = lock(&self.0.inner.coming).held.len() as u64;
+        held + self.0.inner.plugged().map_or(0, |wire| wire.unread())
     }
 
     /// Every piece of bytes with the moment it passed: read from the kernel, or just before it was given to the kernel.
@@ -358,7 +372,13 @@ impl Inner {
 
     /// Hosts that came or went are told to whom it may concern.
     fn look(&self, wire: &Wire) {
+        let _one_at_a_time = lock(&self.looking);
         let there = wire.look();
+        if wire.take_left() {
+            self.lose_queue();
+            self.connected.send_if_modified(|was| std::mem::replace(was, false));
+        }
+        let there = wire.admit() || there;
         self.connected.send_if_modified(|was| std::mem::replace(was, there) != there);
         if !there {
             self.lose_queue();
@@ -396,6 +416,11 @@ impl Inner {
 }
 
 impl Going {
+    /// How many bytes go next, at most.
+    fn group(&self) -> usize {
+        self.pace.as_ref().map_or(4096, Pace::group).min(self.queue.len())
+    }
+
     /// `n` bytes went past the queue.
     fn passed(&mut self, n: usize) {
         self.taken += u64::try_from(n).unwrap_or(0);
@@ -436,14 +461,12 @@ async fn pump(inner: Arc<Inner>) {
 async fn move_queue(inner: &Inner, wire: &Wire) -> io::Result<()> {
     let mut waited = false;
     loop {
-        let (group, due) = {
+        let due = {
             let mut going = inner.lock_going();
-            let limit = going.pace.as_ref().map_or(4096, Pace::group).min(going.queue.len());
-            let group: Vec<u8> = going.queue.iter().take(limit).copied().collect();
-            let due = going.pace.as_mut().filter(|_| limit > 0).map(|pace| pace.pass(now(), limit, waited));
-            (group, due)
+            let group = going.group();
+            going.pace.as_mut().filter(|_| group > 0).map(|pace| pace.pass(now(), group, waited))
         };
-        if group.is_empty() {
+        if inner.lock_going().queue.is_empty() {
             waited = false;
             inner.more.notified().await;
             continue;
@@ -451,13 +474,17 @@ async fn move_queue(inner: &Inner, wire: &Wire) -> io::Result<()> {
         if let Some(due) = due {
             tokio::time::sleep_until(due.into()).await;
         }
+        wire.writable().await?;
         let at = now();
-        let sent = wire.write(&group).await?;
-        inner.note_at(Direction::FromDevice, at, &group[..sent]);
+        // Taken out of the queue only now, and under its lock: what was lost while we waited reaches nobody.
         let mut going = inner.lock_going();
-        // The queue may have been lost meanwhile.
-        let sent = sent.min(going.queue.len());
-        going.queue.drain(..sent);
+        let group = going.group();
+        let sent = match wire.try_write_ready(&going.queue.make_contiguous()[..group]) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
+            other => other?,
+        };
+        let group: Vec<u8> = going.queue.drain(..sent).collect();
+        inner.note_at(Direction::FromDevice, at, &group);
         let done = going.taken - u64::try_from(going.queue.len()).unwrap_or(0);
         going.done.send_replace(done);
         waited = true;

@@ -6,10 +6,14 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use clap::{Parser, Subcommand};
 use drawerbridge_hil::{
     admin::Fault,
-    bench::{Bench, BenchSpec, Wire, console, daemon::find_program, spec::RealPort},
+    bench::{
+        self, Bench, BenchSpec, Wire, console,
+        daemon::{find_program, refuse_stale},
+        spec::{RealPort, quirk},
+    },
     latency::{self, LatencyOptions},
     line::Attach,
-    printer::{Printer, PrinterSpec},
+    printer::{Printer, PrinterSpec, Quirks},
     scenario::{self, RunOptions, report},
 };
 
@@ -30,8 +34,8 @@ enum Command {
         /// The folder for the virtual serial pairs and the configuration.
         #[arg(long)]
         dir: PathBuf,
-        /// A device on a real port: printer=/dev/ttyUSB1, or printer=/dev/ttyUSB1,/dev/ttyUSB0 with the daemon's end.
-        #[arg(long = "port", value_name = "DEVICE=PATH[,OTHER]", value_parser = real_port)]
+        /// A device on a real port: /dev/ttyUSB1 for the printer, or printer=/dev/ttyUSB1,/dev/ttyUSB0 with the daemon's end.
+        #[arg(long = "port", value_name = "[DEVICE=]PATH[,OTHER]", value_parser = real_port)]
         ports: Vec<RealPort>,
         /// Speed of the printer's line.
         #[arg(long, default_value_t = 38_400)]
@@ -54,12 +58,12 @@ enum Command {
         /// Files, or folders with *.scenario files.
         #[arg(required = true)]
         scenarios: Vec<PathBuf>,
-        /// Keep the folder of each till: configuration, journal.
+        /// Keep the folder of each till: configuration, journal, slips, log. That of a failed scenario stays in any case.
         #[arg(long)]
         keep: bool,
-        /// How many are played at a time.
-        #[arg(long, default_value_t = 4)]
-        jobs: usize,
+        /// How many are played at a time: by itself four for each core.
+        #[arg(long)]
+        jobs: Option<usize>,
         /// Show every step of those that went well, too.
         #[arg(long)]
         steps: bool,
@@ -79,22 +83,46 @@ enum Command {
         #[arg(long)]
         daemon: Option<PathBuf>,
     },
-    /// Only a receipt printer, for foreign programs.
-    Printer {
-        /// Listen here, as on port 9100.
-        #[arg(long, value_name = "ADDR", conflicts_with = "pair", required_unless_present = "pair")]
-        listen: Option<SocketAddr>,
-        /// Make a virtual serial pair named `printer` in this folder.
-        #[arg(long, value_name = "DIR")]
-        pair: Option<PathBuf>,
-        /// Font A columns.
-        #[arg(long, default_value_t = 42)]
-        columns: u8,
-    },
+    /// Only a receipt printer with its drawer, for foreign programs.
+    ///
+    /// Takes on its terminal what is done at a printer: `paper out`, `cover opened`, `drawer opened with key` and so on.
+    Printer(PrinterArgs),
     /// List the faults of the simulated shop.
     Faults,
     /// List the sentences of the scenario language.
     Verbs,
+}
+
+#[derive(clap::Args)]
+struct PrinterArgs {
+    #[command(flatten)]
+    place: PrinterPlace,
+    /// Speed of the real port.
+    #[arg(long, default_value_t = 38_400)]
+    baud: u32,
+    /// Font A columns.
+    #[arg(long, default_value_t = 42)]
+    columns: u8,
+    /// What other printers can and this one cannot: asb, "process id" or answers. May be given several times.
+    #[arg(long, value_name = "WHAT")]
+    without: Vec<String>,
+    /// Keep slips in this folder, as slip-N.txt and slip-N.png.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct PrinterPlace {
+    /// Listen here, as on port 9100.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Make a virtual serial pair named `printer` in this folder.
+    #[arg(long, value_name = "DIR")]
+    pair: Option<PathBuf>,
+    /// Sit on this real port.
+    #[arg(long, value_name = "PATH")]
+    port: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -112,17 +140,26 @@ fn main() -> ExitCode {
 async fn dispatch(command: Command) -> Result<ExitCode, String> {
     match command {
         Command::Serve { dir, ports, baud, tcp, currency, options, daemon } => {
+            if tcp && ports.iter().any(|port| port.device == "printer") {
+                return Err("the printer is either on --tcp or on the --port given for it: leave one of them away".into());
+            }
             let wire = if tcp { Wire::Tcp } else { Wire::Pair };
             let mut spec = BenchSpec { dir: Some(dir), ports, baud, wire, currency, ..BenchSpec::default() };
             options.iter().try_for_each(|option| spec.set(option))?;
             let bench = Bench::start(spec).await.map_err(|e| format!("the till cannot be brought up: {e}"))?;
-            println!("{}", console::greeting(&bench));
-            console::serve(bench, find_program(daemon).ok(), |line| println!("{line}")).await;
+            let program = find_program(daemon).ok();
+            println!("{}", console::greeting(&bench, program.as_deref()));
+            console::serve(bench, program, |line| println!("{line}")).await.map_err(|e| format!("the terminal: {e}"))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run { scenarios, keep, jobs, steps, daemon } => {
+            bench::patience()?;
             let options = RunOptions { program: find_program(daemon)?, keep };
+            if let Err(why) = refuse_stale(&options.program) {
+                eprintln!("Take care: {why}");
+            }
             let scenarios = scenario::load(&scenarios).map_err(|errors| errors.to_string())?;
+            let jobs = jobs.unwrap_or_else(bench::default_jobs);
             let start = tokio::time::Instant::now();
             let reports = scenario::play_all(scenarios, &options, jobs, |report| println!("{}", report.line())).await;
             for report in reports.iter().filter(|r| steps || keep || !r.ok()) {
@@ -138,13 +175,8 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
             println!("{table}");
             Ok(ExitCode::SUCCESS)
         }
-        Command::Printer { listen, pair, columns } => {
-            let attach = match (listen, pair) {
-                (Some(listen), _) => Attach::Tcp { listen },
-                (None, Some(dir)) => Attach::Pair { dir, name: "printer".into(), baud: None },
-                (None, None) => return Err("say --listen ADDR or --pair DIR".into()),
-            };
-            printer(attach, columns).await.map_err(|e| format!("the printer cannot be brought up: {e}"))?;
+        Command::Printer(args) => {
+            printer(args).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Faults => {
@@ -163,30 +195,37 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
 }
 
 /// Tells what the printer does until a signal.
-async fn printer(attach: Attach, columns: u8) -> std::io::Result<()> {
-    if let Attach::Pair { dir, .. } = &attach {
-        std::fs::create_dir_all(dir)?;
+async fn printer(args: PrinterArgs) -> Result<(), String> {
+    let attach = match (args.place.listen, args.place.pair, args.place.port) {
+        (Some(listen), _, _) => Attach::Tcp { listen },
+        (None, Some(dir), _) => Attach::Pair { dir, name: "printer".into(), baud: None },
+        (None, None, Some(path)) => Attach::Port { path, baud: args.baud },
+        (None, None, None) => return Err("say --listen ADDR, --pair DIR or --port PATH".into()),
+    };
+    let mut quirks = Quirks::default();
+    args.without.iter().try_for_each(|lacks| quirk(&mut quirks, lacks))?;
+    if let Some(dir) = &args.dir {
+        std::fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     }
-    let printer = Printer::spawn(PrinterSpec { columns, ..PrinterSpec::default() }, attach).await?;
+    let spec = PrinterSpec { columns: args.columns, quirks, ..PrinterSpec::default() };
+    let printer = Printer::spawn(spec, attach).await.map_err(|e| format!("the printer cannot be brought up: {e}"))?;
     match (printer.line().addr(), printer.line().path()) {
         (Some(addr), _) => println!("The printer listens on {addr}."),
         (None, Some(path)) => println!("The printer is {}.", path.display()),
         (None, None) => {}
     }
-    let (tell, mut told) = tokio::sync::mpsc::channel(256);
-    console::watch_printer(&printer, tell);
-    loop {
-        tokio::select! {
-            Some(line) = told.recv() => println!("{line}"),
-            _ = tokio::signal::ctrl_c() => break,
-        }
-    }
+    println!("Say here what is done at it, for example `paper out` or `drawer opened with key`. `quit` ends.");
+    let served = console::serve_printer(&printer, args.dir.as_deref(), |line| println!("{line}")).await;
     printer.unplug();
-    Ok(())
+    served.map_err(|e| format!("the terminal: {e}"))
 }
 
 fn real_port(text: &str) -> Result<RealPort, String> {
-    let (device, paths) = text.split_once('=').ok_or("write printer=/dev/ttyUSB1")?;
+    // A path by itself is the printer's; a path with a `=` in it is none that a till has.
+    let (device, paths) = text.split_once('=').unwrap_or(("printer", text));
+    if paths.is_empty() || paths.starts_with(',') {
+        return Err("write the port, as in printer=/dev/ttyUSB1".into());
+    }
     if !["printer", "display", "keypad"].contains(&device) {
         return Err(format!("`{device}` is no device of the till: printer, display and keypad are"));
     }
@@ -197,4 +236,32 @@ fn real_port(text: &str) -> Result<RealPort, String> {
 fn failed(why: &str) -> ExitCode {
     eprintln!("{why}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_path_is_the_printers_port() {
+        let port = real_port("/dev/ttyUSB1").unwrap();
+        assert_eq!((port.device.as_str(), port.path.to_str(), port.other_end), ("printer", Some("/dev/ttyUSB1"), None));
+        let port = real_port("display=/dev/ttyUSB1,/dev/ttyUSB0").unwrap();
+        assert_eq!((port.device.as_str(), port.other_end), ("display", Some("/dev/ttyUSB0".into())));
+        assert!(real_port("scale=/dev/ttyUSB1").unwrap_err().contains("`scale` is no device"));
+        assert!(real_port("printer=").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_printer_on_two_wires_is_refused() {
+        let cli = Cli::parse_from(["drawerbridge-hil", "serve", "--dir", "/x", "--port", "/dev/ttyUSB1", "--tcp"]);
+        assert!(dispatch(cli.command).await.unwrap_err().contains("either on --tcp or on the --port"));
+    }
 }

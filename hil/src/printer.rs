@@ -83,6 +83,29 @@ pub struct Quirks {
     pub pass_through_display: bool,
 }
 
+impl Quirks {
+    /// Every quirk by name, with what it means.
+    pub const NAMES: &[(&str, &str)] = &[
+        ("no-asb", "takes GS a and never sends a status block"),
+        ("no-process-id", "takes GS ( H and never answers"),
+        ("no-status", "answers nothing at all"),
+        ("pass-through-display", "sits behind a display and is deselected after power-on until ESC = 1"),
+    ];
+
+    /// Switches one quirk on by its name. False if there is none of that name.
+    pub fn add(&mut self, name: &str) -> bool {
+        let quirk = match name {
+            "no-asb" => &mut self.no_asb,
+            "no-process-id" => &mut self.no_process_id,
+            "no-status" => &mut self.no_status,
+            "pass-through-display" => &mut self.pass_through_display,
+            _ => return false,
+        };
+        *quirk = true;
+        true
+    }
+}
+
 /// The paper roll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paper {
@@ -193,8 +216,8 @@ impl Printed {
         Self { piece, png: OnceLock::new() }
     }
 
-    fn slip(&self) -> Slip {
-        Slip { text: self.piece.text(), png: self.png.get_or_init(|| picture::png(&self.piece)).clone() }
+    fn png(&self) -> &[u8] {
+        self.png.get_or_init(|| picture::png(&self.piece))
     }
 }
 
@@ -225,18 +248,29 @@ impl Core {
         result
     }
 
-    /// Takes bytes while the buffer has room. Without room the line is not read: that is BUSY.
+    /// Takes bytes. Over TCP, without room in the buffer, the line is not read: that is BUSY. A serial line is always
+    /// read, because real-time commands get through; what finds no room is lost.
     async fn receive(self: Arc<Self>) {
+        let flow_controlled = self.line.addr().is_some();
         let mut buf = [0; machine::BUFFER];
         loop {
-            let room = lock(&self.machine).room();
+            let room = if flow_controlled { lock(&self.machine).room() } else { buf.len() };
             if room == 0 {
                 self.room.notified().await;
                 continue;
             }
             match self.line.read(&mut buf[..room]).await {
                 Ok(0) | Err(_) => return,
-                Ok(n) => self.with(|machine, now| machine.receive(now, &buf[..n])),
+                Ok(n) => {
+                    let short = self.with(|machine, now| {
+                        machine.receive(now, &buf[..n]);
+                        machine.kick_is_short()
+                    });
+                    // A host that writes and leaves at once may be told to have left before its bytes are read.
+                    if short && self.line.unread() == 0 && !self.line.is_connected() {
+                        self.with(|machine, _| machine.host_left());
+                    }
+                }
             }
         }
     }
@@ -249,7 +283,10 @@ impl Core {
                 None => self.wake.notified().await,
                 Some(at) => tokio::select! {
                     () = self.wake.notified() => {}
-                    () = tokio::time::sleep_until(at.into()) => self.with(Machine::tick),
+                    () = tokio::time::sleep_until(at.into()) => {
+                        let unread = self.line.unread();
+                        self.with(|machine, now| machine.tick(now, unread));
+                    }
                 },
             }
         }
@@ -258,12 +295,18 @@ impl Core {
     /// Tells of hosts that come and go.
     async fn watch_hosts(self: Arc<Self>) {
         let mut connection = self.line.connection();
+        let mut was = false;
         while connection.changed().await.is_ok() {
             let there = *connection.borrow_and_update();
+            // The same again: there was a change and one back, faster than we were told.
+            let changes = if there == was { vec![!there, there] } else { vec![there] };
+            was = there;
             self.with(|machine, _| {
-                machine.events.push(if there { PrinterEvent::Connected } else { PrinterEvent::Disconnected });
-                if !there {
-                    machine.host_left();
+                for there in changes {
+                    machine.events.push(if there { PrinterEvent::Connected } else { PrinterEvent::Disconnected });
+                    if !there {
+                        machine.host_left();
+                    }
                 }
             });
         }
@@ -308,7 +351,18 @@ impl Printer {
 
     /// Opens the first drawer with its key, jammed or not.
     pub fn key(&self) {
-        self.with(Machine::key);
+        self.with(|machine, now| machine.key(now, None));
+    }
+
+    /// Opens the drawer behind that pin (2 or 5) with its key, jammed or not. False if there is none.
+    pub fn key_of(&self, pin: u8) -> bool {
+        connector(pin).is_some_and(|at| self.with(|machine, now| machine.key(now, Some(at))))
+    }
+
+    /// Whether the drawer behind that pin (2 or 5) is open.
+    pub fn drawer_of_is_open(&self, pin: u8) -> bool {
+        let machine = lock(&self.0.core.machine);
+        connector(pin).and_then(|at| machine.drawers[at].as_ref()).is_some_and(drawer::Drawer::is_open)
     }
 
     /// Pushes every open drawer shut.
@@ -382,10 +436,30 @@ impl Printer {
         self.with(|machine, _| machine.unplug_after = Some(bytes));
     }
 
-    /// The pieces of paper cut so far. The pictures are drawn at the first call.
+    /// How many pieces of paper were cut so far.
+    pub fn slip_count(&self) -> usize {
+        lock(&self.0.core.machine).pieces.len()
+    }
+
+    /// The text of the pieces cut so far.
+    pub fn slip_texts(&self) -> Vec<String> {
+        self.pieces().iter().map(|printed| printed.piece.text()).collect()
+    }
+
+    /// The picture of one piece, drawn at the first call: that takes some milliseconds, so not on a thread that
+    /// others wait for.
+    pub fn slip_png(&self, index: usize) -> Option<Vec<u8>> {
+        self.pieces().get(index).map(|printed| printed.png().to_vec())
+    }
+
+    /// The pieces of paper cut so far, with their pictures: see [`Printer::slip_png`]. For the text alone there is
+    /// [`Printer::slip_texts`].
     pub fn slips(&self) -> Vec<Slip> {
-        let pieces = lock(&self.0.core.machine).pieces.clone();
-        pieces.iter().map(|piece| piece.slip()).collect()
+        self.pieces().iter().map(|printed| Slip { text: printed.piece.text(), png: printed.png().to_vec() }).collect()
+    }
+
+    fn pieces(&self) -> Vec<Arc<Printed>> {
+        lock(&self.0.core.machine).pieces.clone()
     }
 
     /// What is printed and not cut yet.
@@ -411,5 +485,14 @@ impl Printer {
     /// Puts a display behind the printer, selected with `ESC =`.
     pub fn attach_display(&self, display: Display) {
         self.with(|machine, _| machine.display = Some(display));
+    }
+}
+
+/// The place of the drawer behind pin 2 or 5 of the kick connector.
+fn connector(pin: u8) -> Option<usize> {
+    match pin {
+        2 => Some(0),
+        5 => Some(1),
+        _ => None,
     }
 }

@@ -13,12 +13,20 @@
 //! slip says "150.00"
 //! ```
 //! Steps run in order. `at 3.0 …` waits until that many seconds after the start; an expectation holds as soon as it is
-//! seen, and fails after 5 s, or what `within 10s` says. What must not be seen is looked for once, or for as long as
-//! `within` says. The daemon is started before the first step, unless a step starts it. `drawerbridge-hil verbs` lists
-//! every sentence.
+//! seen, and fails after 5 s, or what `within 10s` says (both times `DRAWERBRIDGE_HIL_PATIENCE`, where that is set). What must
+//! not be seen is looked for once, or for as long as `within` says. The daemon is started before the first step, unless a
+//! step starts it. `drawerbridge-hil verbs` lists every sentence.
+//!
+//! ## What counts as seen
+//! Doing something makes what came before it old. `event` is about this till's events since something was last done at it, at
+//! the shop or with the daemon; `display shows` about what was drawn since the last thing that the display has to answer: a
+//! key, a badge, the drawer, a kick, the POS, its own plug, a start of the daemon. A picture that is drawn again is new.
+//! `display now …` is about what stands there, whenever it was drawn. `no event` looks back to the beginning, `no new event`
+//! does not.
 mod expect;
 mod grammar;
 mod parse;
+mod perform;
 pub mod report;
 mod run;
 pub mod verb;
@@ -32,6 +40,7 @@ pub(crate) use expect::is_mutation;
 pub use expect::{Mismatch, draw, look};
 pub use grammar::list as sentences;
 pub use parse::{ParseErrors, Scenario, Step, parse, step};
+pub use perform::{Manner, Play};
 pub use report::Report;
 pub use run::{RunOptions, play, play_all};
 

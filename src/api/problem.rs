@@ -48,7 +48,8 @@ impl From<Refusal> for Problem {
             | Refusal::DenominationTwice { .. }
             | Refusal::NothingCounted
             | Refusal::WrongCurrency { .. }
-            | Refusal::Absurd => StatusCode::UNPROCESSABLE_ENTITY,
+            | Refusal::Absurd
+            | Refusal::DenominationsUnknown { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::NotSaved { .. } => StatusCode::INSUFFICIENT_STORAGE,
         };
         Self::new(status, refusal.code(), refusal.to_string())

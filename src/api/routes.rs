@@ -21,13 +21,9 @@ use super::{
     stream,
 };
 use crate::{
-    daemon::desk::{Answer, Command, OpeningView, TillHandle},
-    device::{KickOutcome, KickRefused},
+    daemon::desk::{Answer, Command, OpeningView, TillHandle, kick_word},
     opening::record::Record,
-    shift::{
-        Reply,
-        event::{Event, OpeningId},
-    },
+    shift::{Reply, event::OpeningId},
 };
 
 type Shared = State<Arc<Doors>>;
@@ -90,15 +86,8 @@ async fn kick(
 ) -> Result<Json<Value>, Problem> {
     let asked: Kick = body::read(&headers, &bytes)?;
     let till = find(&doors, &name)?;
-    let printer = till.printer.as_ref().ok_or(KickRefused::NoDrawer)?;
-    let outcome = match printer.kick().await? {
-        KickOutcome::Opened => "opened",
-        KickOutcome::NotProven => "not_proven",
-        KickOutcome::AlreadyOpen => "already_open",
-        KickOutcome::Jammed => "jammed",
-    };
     let reason: String = asked.reason.chars().filter(|c| !c.is_control()).take(100).collect();
-    doors.recorder.note(&till.name, Event::DrawerKicked { reason, outcome: outcome.to_owned() });
+    let outcome = kick_word(till.kick(&doors.recorder, reason).await?);
     let remedy = match outcome {
         "jammed" => Some("the pulse was sent and the drawer stayed shut: is it locked, or its cable loose?"),
         "not_proven" => Some("the pulse was sent; nothing tells whether the drawer opened: look at it"),

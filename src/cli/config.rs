@@ -1,35 +1,45 @@
 //! `drawerbridge config check` and `drawerbridge config example`.
-use std::{
-    io::{self, Write},
-    path::Path,
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use serde_json::json;
 
-use crate::config::{self, EXAMPLE, Problems, Settings};
+use super::{BAD_CONFIG, say_last};
+use crate::config::{self, EXAMPLE, Problem, Problems, Settings};
 
-/// Exit code for a wrong configuration, `EX_CONFIG` of sysexits.h.
-pub const EXIT_CONFIG: u8 = 78;
+pub(super) const LONG: &str = "\
+Examples:
+  drawerbridge config example > drawerbridge.toml
+  drawerbridge config check --config drawerbridge.toml";
+
+pub(super) const LONG_CHECK: &str = "\
+Reads the file and the secrets it names, as `run` does, and opens no device and no connection. Every mistake is
+told with its line, its column and what to do. Exit code 78 when there is one.
+
+Examples:
+  drawerbridge config check --config drawerbridge.toml
+  drawerbridge config check --json | jq '.problems'";
 
 /// Reads the settings and says that they are fine, or all that is wrong with them.
 #[must_use]
 pub fn check(path: &Path, json: bool) -> ExitCode {
-    let loaded = config::load(path);
-    let code = if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) };
+    let loaded = config::load_for_check(path);
+    let code = if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(BAD_CONFIG) };
     let text = match (&loaded, json) {
-        (Ok(settings), false) => format!("{} is fine: {}", path.display(), summary(settings)),
+        (Ok((settings, remarks)), false) => {
+            let fine = format!("{} is fine: {}", path.display(), summary(settings));
+            remarks.iter().fold(fine, |text, remark| format!("{text}\nremark: {remark}"))
+        }
         (Err(problems), false) => problems.to_string(),
-        (Ok(settings), true) => fine_as_json(path, settings),
+        (Ok((settings, remarks)), true) => fine_as_json(path, settings, remarks),
         (Err(problems), true) => problems_as_json(path, problems),
     };
-    say(&text, code)
+    say_last(text, code)
 }
 
 /// Prints a whole settings file to fill in.
 #[must_use]
 pub fn example() -> ExitCode {
-    say(EXAMPLE.trim_end(), ExitCode::SUCCESS)
+    say_last(EXAMPLE.trim_end(), ExitCode::SUCCESS)
 }
 
 /// `1 till, 2 staff, 1 printer, …`: only what is there.
@@ -59,27 +69,18 @@ fn counts(settings: &Settings) -> [(&'static str, usize); 6] {
     ]
 }
 
-fn fine_as_json(path: &Path, settings: &Settings) -> String {
+fn fine_as_json(path: &Path, settings: &Settings, remarks: &[Problem]) -> String {
     let counts: serde_json::Map<String, serde_json::Value> =
         counts(settings).into_iter().map(|(thing, number)| (thing.to_owned(), json!(number))).collect();
     let names: Vec<&str> = settings.tills.iter().map(|till| till.name.as_str()).collect();
     json!({
         "file": path.display().to_string(), "fine": true, "counts": counts, "tills": names,
         "shop": settings.shop.domain, "journal": settings.journal.display().to_string(),
-        "listen": settings.api.listen.to_string(), "problems": [],
+        "listen": settings.api.listen.to_string(), "problems": [], "remarks": remarks,
     })
     .to_string()
 }
 
 fn problems_as_json(path: &Path, problems: &Problems) -> String {
     json!({ "file": path.display().to_string(), "fine": false, "problems": problems }).to_string()
-}
-
-/// Writes a line to stdout. A reader that has gone (`| head`) is no failure of ours; a full disk is.
-fn say(text: &str, code: ExitCode) -> ExitCode {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        Ok(()) | Err(_) => code,
-    }
 }

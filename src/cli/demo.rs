@@ -1,33 +1,58 @@
 //! `drawerbridge demo`: the daemon as it is, a simulated till on virtual serial pairs, a simulated shop on loopback, and a
 //! scripted cashier (or you).
 mod cashier;
+mod ending;
+mod plot;
 mod story;
+mod terminal;
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use clap::Args;
-use drawerbridge_hil::{
-    admin::{Fault, FaultRule, Operation},
-    bench::{Bench, BenchSpec},
+use drawerbridge_hil::bench::{Bench, BenchSpec};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{broadcast, mpsc, oneshot, watch},
+    task::JoinHandle,
 };
-use tokio::sync::{broadcast, oneshot, watch};
 
-use self::story::{Ending, Story};
-use super::{complain, runtime, say, with_causes};
-use crate::{
-    config, daemon, journal,
-    journal::Row,
-    shift::event::{Event, OpeningId},
+use self::{
+    cashier::Cashier,
+    ending::{Ending, Progress},
+    plot::Plot,
+    story::Story,
+    terminal::{KEYS, RawTerminal},
 };
+use super::{USAGE, complain, runtime, say, with_causes};
+use crate::{
+    config,
+    daemon::{self, StartError},
+    journal::{self, Row},
+};
+
+const LONG: &str = "\
+Brings up a till (printer with drawer, pole display, keypad on virtual serial pairs) and a shop (a strict Admin API on
+loopback), runs the daemon on them, and draws what happens. Nothing leaves this machine. The waits are shorter than a
+real shop's: the quiet period is 1 s instead of 2 minutes.
+
+Exit codes: 0 it ended as it must; 1 it did not, or the till could not be set up; 2 there is no such fault. With
+--interactive: 0 whenever you leave.
+
+Examples:
+  drawerbridge demo
+  drawerbridge demo --fault drop-after        the shop's answer is lost: is there one session, or two?
+  drawerbridge demo --fault list
+  drawerbridge demo --interactive             you are the cashier
+  printf 'o1042\\n15000\\n\\ns' | drawerbridge demo --interactive";
 
 /// Play a whole shift opening on a simulated till.
 #[derive(Args)]
-#[command(after_help = "Faults: `drawerbridge demo --fault list` names them.")]
+#[command(after_long_help = LONG)]
 pub(super) struct DemoArgs {
     /// You are the cashier: the terminal is keypad and drawer key
     #[arg(long)]
@@ -38,7 +63,7 @@ pub(super) struct DemoArgs {
     /// Count by denomination instead of one total
     #[arg(long)]
     denominations: bool,
-    /// Where the journal and the slip's picture go; a new folder below the system's temporary one when not given
+    /// Where the journal and the slip go; a new folder below the system's temporary one when not given
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// Show the daemon's own log too
@@ -46,37 +71,30 @@ pub(super) struct DemoArgs {
     log: bool,
 }
 
-/// The network is away for the whole count, then comes back.
-const API_DOWN: &str = "api-down";
-/// Longer than the worst fault takes with the demo's waits.
-const LONGEST: Duration = Duration::from_secs(60);
-
 pub(super) fn demo(args: &DemoArgs) -> ExitCode {
-    let fault = match args.fault.as_deref() {
-        Some("list") => {
-            say(format!("{API_DOWN:<16} Shopify cannot be reached until the cashier is done"));
-            for (name, what) in Fault::NAMES {
-                say(format!("{name:<16} {what}"));
-            }
-            return ExitCode::SUCCESS;
-        }
-        Some(API_DOWN) | None => None,
-        Some(name) => match Fault::from_name(name) {
-            Some(fault) => Some(fault),
-            None => {
-                complain(format!("there is no fault {name:?}: `drawerbridge demo --fault list` names them"));
-                return ExitCode::from(2);
-            }
-        },
+    if args.fault.as_deref() == Some("list") {
+        let listed = Plot::names().try_for_each(|(name, what)| say(format!("{name:<42} {what}")));
+        return listed.err().unwrap_or(ExitCode::SUCCESS);
+    }
+    let Some(plot) = Plot::from_name(args.fault.as_deref()) else {
+        let name = args.fault.as_deref().unwrap_or_default();
+        complain(format!("there is no fault {name:?}: `drawerbridge demo --fault list` names them"));
+        return ExitCode::from(USAGE);
     };
     if args.log {
         super::run::log_to_stderr();
     }
+    // Outlives the runtime: the terminal is put back however the play ends.
+    let _raw = if args.interactive { RawTerminal::enter() } else { None };
     match runtime() {
-        Ok(runtime) => runtime.block_on(play(args, fault)).unwrap_or_else(|why| {
-            complain(why);
-            ExitCode::FAILURE
-        }),
+        Ok(runtime) => {
+            let code = runtime.block_on(play(args, plot)).unwrap_or_else(|why| {
+                complain(why);
+                ExitCode::FAILURE
+            });
+            runtime.shutdown_timeout(super::run::LEFT_BEHIND_AFTER);
+            code
+        }
         Err(code) => code,
     }
 }
@@ -95,20 +113,27 @@ fn folder(args: &DemoArgs) -> Result<PathBuf, String> {
     }
 }
 
-async fn play(args: &DemoArgs, fault: Option<Fault>) -> Result<ExitCode, String> {
+async fn play(args: &DemoArgs, plot: Plot) -> Result<ExitCode, String> {
     let dir = folder(args)?;
     let entry = if args.denominations { "denominations" } else { "total" };
-    let spec = BenchSpec { dir: Some(dir.clone()), entry: entry.to_owned(), baud: 38_400, ..BenchSpec::default() };
+    let mut spec = BenchSpec { dir: Some(dir.clone()), entry: entry.to_owned(), baud: 38_400, ..BenchSpec::default() };
+    if let Some((key, value)) = plot.timing() {
+        spec.timing.retain(|(k, _)| *k != key);
+        spec.timing.push((key, value));
+    }
     let bench =
         Bench::start(spec).await.map_err(|e| format!("the simulated till could not be set up in {}: {e}", dir.display()))?;
     let settings =
         config::load(&bench.config()).map_err(|p| format!("the simulated till's configuration is refused:\n{p}"))?;
-    say(story::OPENING_WORDS);
-    say(format!("   everything of this run is in {}\n", bench.dir().display()));
+    let bench = Arc::new(bench);
+    let mut story = Story::new(plot.clone());
+    story.plain(story::OPENING_WORDS);
+    story.plain(&format!("   folder:    {}", bench.dir().display()));
+    story.plain(if args.interactive { KEYS } else { "" });
 
     let (tell_stop, stop) = watch::channel(false);
     let (tell_ready, ready) = oneshot::channel();
-    let house = tokio::spawn(daemon::run(settings, stop, move |address, recorder| {
+    let mut house = tokio::spawn(daemon::run(settings, stop, move |address, recorder| {
         // Nobody waits any more only when the demo is over.
         drop(tell_ready.send((address, recorder.listen())));
     }));
@@ -118,125 +143,146 @@ async fn play(args: &DemoArgs, fault: Option<Fault>) -> Result<ExitCode, String>
             Ok(Ok(())) | Err(_) => "the daemon ended before it was ready".to_owned(),
         });
     };
-    let bench = Arc::new(bench);
-    if let Some(fault) = fault.clone() {
-        bench.api.fault(FaultRule { on: Operation::Open, fault, times: 1 });
-    }
-    let down = args.fault.as_deref() == Some(API_DOWN);
-    bench.api.set_down(down);
-    let mut story = Story::new(&bench, address, args.fault.as_deref());
-    let ending = follow(args, &bench, &mut story, told, down).await;
+    plot.prepare(&bench.api);
+    story.begins(address);
+    let ending = follow(args, &bench, &mut story, told, &plot, &mut house).await;
 
     // No receiver is left only when the daemon has ended by itself.
     tell_stop.send_replace(true);
-    match house.await {
-        Ok(Ok(())) => {}
-        Ok(Err(e)) => return Err(with_causes(&e)),
-        Err(e) => return Err(format!("the daemon ended badly: {e}")),
+    if !house.is_finished() {
+        match house.await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Err(with_causes(&e)),
+            Err(e) => return Err(format!("the daemon ended badly: {e}")),
+        }
     }
-    let picture = save_slips(&bench)?;
-    let (rows, _) = journal::verify(&dir.join("journal.db")).map_err(|e| with_causes(&e))?;
-    let right = story.summary(&ending, &picture, &dir.join("journal.db"), rows);
-    Ok(if right || args.interactive { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    save_slips(&bench)?;
+    let journal = bench.dir().join("journal.db");
+    let (rows, _) = journal::verify(&journal).map_err(|e| with_causes(&e))?;
+    let code = if args.interactive {
+        story.farewell(ending.progress());
+        ExitCode::SUCCESS
+    } else {
+        let faults = ending.faults(&plot.must(), &bench);
+        story.verdict(&faults);
+        if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    };
+    story.summary(&ending, &bench, rows, &journal, args.dir.is_none());
+    Ok(story.lost.unwrap_or(code))
 }
 
-/// Draws what happens while the cashier works, until the opening is settled and its slip is over.
+/// Draws what happens while the cashier works, until nothing of the opening is left to be seen.
 async fn follow(
     args: &DemoArgs,
     bench: &Arc<Bench>,
     story: &mut Story,
     mut told: broadcast::Receiver<Arc<Row>>,
-    down: bool,
+    plot: &Plot,
+    house: &mut JoinHandle<Result<(), StartError>>,
 ) -> Ending {
     let till = &bench.tills[0];
     let mut printer = till.printer.events();
     let mut api = bench.api.events();
     let mut frames = till.display.as_ref().expect("the demo's till has a display").frames();
+    let (tell, mut done) = mpsc::channel(16);
+    let (progress, seen) = watch::channel(Progress::Nothing);
+    let cashier = Cashier { bench: Arc::clone(bench), tell, progress: seen };
     let mut cashier = if args.interactive {
-        tokio::spawn(cashier::from_terminal(Arc::clone(bench)))
+        tokio::spawn(terminal::work(cashier, *plot == Plot::ApiDown))
     } else {
-        tokio::spawn(cashier::scripted(Arc::clone(bench), args.denominations, down))
+        tokio::spawn(cashier.play(args.denominations, plot.clone()))
     };
+    let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()]
+        .map(|kind| signal(kind).ok());
     let mut ending = Ending::default();
-    let give_up = tokio::time::Instant::now() + LONGEST;
-    let mut cashier_is_done = false;
-    loop {
-        if cashier_is_done && ending.is_over() {
-            return ending;
+    let give_up = tokio::time::Instant::now() + plot.patience() * 2;
+    let mut at_rest = false;
+    let trouble = loop {
+        if story.lost.is_some() || (at_rest && ending.is_over()) {
+            break None;
         }
+        let due = story.due();
+        // In the order in which one thing follows from another.
         tokio::select! {
-            row = told.recv() => if let Ok(row) = row {
-                story.row(&row);
-                ending.take(&row);
+            biased;
+            Some(what) = done.recv() => story.told(&what),
+            row = told.recv() => match row {
+                Ok(row) => {
+                    story.row(&row);
+                    ending.take(&row);
+                    progress.send_replace(ending.progress());
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => break Some("the daemon tells no events any more".to_owned()),
             },
-            event = printer.recv() => if let Ok(event) = event { story.printer(&event, &till.printer) },
             event = api.recv() => if let Ok(event) = event { story.api(&event) },
             frame = frames.recv() => if let Ok(frame) = frame { story.frame(&frame) },
-            done = &mut cashier, if !cashier_is_done => {
-                cashier_is_done = true;
-                match done {
-                    Ok(Ok(())) if args.interactive => return ending,
+            event = printer.recv() => if let Ok(event) = event { story.printer(&event, &till.printer) },
+            () = sleep_until(due), if due.is_some() => story.flush(),
+            ended = &mut *house => break Some(match ended {
+                Ok(Ok(())) => "the daemon ended".to_owned(),
+                Ok(Err(e)) => with_causes(&e),
+                Err(e) => format!("the daemon ended badly: {e}"),
+            }),
+            played = &mut cashier, if !at_rest => {
+                at_rest = true;
+                match played {
+                    Ok(Ok(())) if args.interactive => break None,
                     Ok(Ok(())) => {}
-                    Ok(Err(why)) => {
-                        story.trouble(&why);
-                        return ending;
-                    }
-                    Err(e) => {
-                        story.trouble(&format!("the cashier stopped: {e}"));
-                        return ending;
-                    }
+                    Ok(Err(why)) => break Some(why),
+                    Err(e) => break Some(format!("the cashier stopped: {e}")),
                 }
             },
+            () = any(&mut signals) => {
+                break (!args.interactive).then(|| "it was ended by a signal".to_owned());
+            },
             () = tokio::time::sleep_until(give_up), if !args.interactive => {
-                story.trouble("the opening is still not settled: this should not take so long");
-                return ending;
+                break Some("it is still not over: this should not take so long".to_owned());
             },
         }
+    };
+    if let Some(why) = trouble {
+        story.trouble(&why);
+        ending.troubles.push(why);
+    }
+    story.flush();
+    ending
+}
+
+async fn sleep_until(at: Option<std::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 
-/// Every cut slip as a picture beside the journal; the last one is named.
-fn save_slips(bench: &Bench) -> Result<Option<PathBuf>, String> {
-    let mut last = None;
+/// Any of the signals that end a program.
+async fn any(signals: &mut [Option<Signal>; 4]) {
+    let [a, b, c, d] = signals.each_mut().map(heard);
+    tokio::select! {
+        () = a => {}
+        () = b => {}
+        () = c => {}
+        () = d => {}
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Every cut slip as a picture and as text beside the journal.
+fn save_slips(bench: &Bench) -> Result<(), String> {
     for (n, slip) in bench.tills[0].printer.slips().iter().enumerate() {
-        let name = if n == 0 { "slip.png".to_owned() } else { format!("slip-{}.png", n + 1) };
-        let path: PathBuf = Path::new(bench.dir()).join(name);
-        std::fs::write(&path, &slip.png).map_err(|e| format!("{} could not be written: {e}", path.display()))?;
-        last = Some(path);
+        let stem = if n == 0 { "slip".to_owned() } else { format!("slip-{}", n + 1) };
+        let path = Path::new(bench.dir()).join(stem);
+        let write = |ending: &str, bytes: &[u8]| -> io::Result<()> { fs::write(path.with_extension(ending), bytes) };
+        write("png", &slip.png)
+            .and_then(|()| write("txt", slip.text.as_bytes()))
+            .map_err(|e| format!("{} could not be written: {e}", path.display()))?;
     }
-    Ok(last)
-}
-
-/// How the opening went, from the daemon's own events.
-impl Ending {
-    fn take(&mut self, row: &Row) {
-        let Some(id) = &row.opening else { return };
-        self.id = Some(OpeningId::clone(id));
-        match &row.event {
-            Event::OpeningCounted(counted) => self.counted = Some(counted.clone()),
-            Event::OpeningConfirmed { session, .. } => self.settled = Some((row.event.name(), session.id.clone())),
-            Event::OpeningRefused { message, code, .. } => {
-                self.settled = Some((row.event.name(), format!("{code}: {message}")));
-            }
-            Event::OpeningNeedsAttention { why, .. } => self.settled = Some((row.event.name(), why.clone())),
-            Event::SlipSending { .. } => self.slips_begun.push(self.settled.is_some()),
-            Event::SlipPrinted { proof, .. } => self.slips_over.push(format!("on paper, proven by {proof}")),
-            Event::SlipNotProven { why, .. } => self.slips_over.push(format!("not proven: {why}")),
-            Event::DaemonStarted { .. }
-            | Event::DrawerOpened { .. }
-            | Event::DrawerClosed { .. }
-            | Event::DrawerKicked { .. }
-            | Event::DrawerLeftOpen {}
-            | Event::PrinterStatus { .. }
-            | Event::DisplayStatus { .. }
-            | Event::KeypadStatus { .. }
-            | Event::OpeningStarted { .. }
-            | Event::OpeningCancelled { .. }
-            | Event::OpeningSending { .. }
-            | Event::OpeningNotSent { .. }
-            | Event::OpeningUnknown { .. }
-            | Event::OpeningAbsent { .. }
-            | Event::ShiftClosed { .. } => {}
-        }
-    }
+    Ok(())
 }

@@ -5,13 +5,30 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{ConfigArg, client::Client, runtime, say};
+use super::{
+    ConfigArg,
+    client::{Client, segment},
+    say_last,
+};
+
+const LONG: &str = "\
+Prints what the drawer's sense line proved within a second ([timing] kick_answer):
+  opened         the drawer was shut and is open now
+  already_open   it stood open before the pulse
+  not_proven     the pulse was sent, and nothing tells whether the drawer opened: it has no sensor, or the printer
+                 says nothing about it; look at the drawer
+  jammed         the pulse was sent and the drawer stayed shut: is it locked, or its cable loose?
+
+Exit codes: 0 for the first three; 1 jammed, or this till has no drawer; 75 try again later: no daemon answers, the
+printer is unreachable, or another kick is under way.
+
+Examples:
+  drawerbridge kick
+  drawerbridge kick front-2 --reason \"change for a customer\"";
 
 /// Open a till's drawer.
 #[derive(Args)]
-#[command(
-    after_help = "Prints one of: opened, already_open, not_proven (nothing tells), jammed (it stayed shut; exit code 1)."
-)]
+#[command(after_long_help = LONG)]
 pub(super) struct KickArgs {
     #[command(flatten)]
     config: ConfigArg,
@@ -20,23 +37,24 @@ pub(super) struct KickArgs {
     /// Why, for the journal
     #[arg(long, default_value = "command line")]
     reason: String,
-    /// Print the whole answer
+    /// Print the daemon's answer: one JSON object with `outcome` and `remedy`
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn kick(args: &KickArgs) -> ExitCode {
-    let work = || -> Result<ExitCode, ExitCode> {
-        let client = Client::new(&args.config)?;
-        let path = format!("/v1/tills/{}/drawer/kick", client.till(args.till.as_deref())?);
-        let answer = runtime()?.block_on(client.ask(Method::POST, &path, Some(json!({ "reason": args.reason }))))?;
-        let outcome = answer.get("outcome").and_then(Value::as_str).unwrap_or_default();
-        match (args.json, answer.get("remedy").and_then(Value::as_str)) {
-            (true, _) => say(&answer),
-            (false, Some(remedy)) => say(format!("{outcome}: {remedy}")),
-            (false, None) => say(outcome),
-        }
-        Ok(if outcome == "jammed" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-    };
-    work().unwrap_or_else(|code| code)
+    kicked(args).unwrap_or_else(|code| code)
+}
+
+fn kicked(args: &KickArgs) -> Result<ExitCode, ExitCode> {
+    let client = Client::new(&args.config)?;
+    let path = format!("/v1/tills/{}/drawer/kick", segment(client.till(args.till.as_deref())?));
+    let answer = client.ask(Method::POST, &path, Some(&json!({ "reason": args.reason })))?;
+    let outcome = answer.get("outcome").and_then(Value::as_str).unwrap_or_default();
+    let code = if outcome == "jammed" { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    Ok(match (args.json, answer.get("remedy").and_then(Value::as_str)) {
+        (true, _) => say_last(&answer, code),
+        (false, Some(remedy)) => say_last(format!("{outcome}: {remedy}"), code),
+        (false, None) => say_last(outcome, code),
+    })
 }

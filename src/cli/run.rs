@@ -1,6 +1,7 @@
 //! `drawerbridge run`: the daemon, until SIGTERM or SIGINT.
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
+use clap::Args;
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -8,20 +9,53 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{TRY_LATER, complain, runtime, settings, with_causes};
+use super::{ConfigArg, TRY_LATER, complain, runtime, unusable, with_causes};
 use crate::{
-    config::Settings,
+    config::{Settings, load_for_run},
     daemon::{self, recorder::Recorder},
 };
 
-pub(super) fn run(config: &Path) -> ExitCode {
-    let settings = match settings(config) {
+const LONG: &str = "\
+Runs in the foreground and logs to stderr (to journald when systemd starts it).
+
+Signals:  SIGTERM or SIGINT stops in order: the API, the tills, the journal. A second one ends it at once; what the
+          display called SAVED is on disk all the same.
+Files:    beside the journal (journal.db): journal.db-wal and journal.db-shm of SQLite, journal.lock (one daemon per
+          journal), journal.db.addr (where the API listens, for `status` and `kick`), and api-token (made at the first
+          start, mode 0600) unless [api] token_file names another place.
+Settings: DRAWERBRIDGE_CONFIG names the configuration; DRAWERBRIDGE_LOG what is logged: error, warn, info (the default),
+          debug, trace.
+
+Exit codes: 0 stopped by a signal; 1 failed, for example a newer journal or a second signal; 75 try again later: another
+daemon holds the journal, or another program the API's port; 78 configuration.
+
+Examples:
+  drawerbridge run --config drawerbridge.toml
+  DRAWERBRIDGE_LOG=debug drawerbridge run";
+
+/// Run the daemon.
+#[derive(Args)]
+#[command(after_long_help = LONG)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+/// Whatever still blocks a thread at the end (a name that is being looked up) gets this long, and is then left behind.
+pub(super) const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(2);
+
+pub(super) fn run(args: &RunArgs) -> ExitCode {
+    let settings = match load_for_run(&args.config.config) {
         Ok(settings) => settings,
-        Err(code) => return code,
+        Err(problems) => return unusable(&problems),
     };
     log_to_stderr();
     match runtime() {
-        Ok(runtime) => runtime.block_on(supervise(settings)),
+        Ok(runtime) => {
+            let code = runtime.block_on(supervise(settings));
+            runtime.shutdown_timeout(LEFT_BEHIND_AFTER);
+            code
+        }
         Err(code) => code,
     }
 }
@@ -52,6 +86,7 @@ async fn supervise(settings: Settings) -> ExitCode {
             _ = term.recv() => {}
             _ = int.recv() => {}
         }
+        end_at_the_next_signal();
         notify(&[NotifyState::Stopping]);
         // A daemon that is gone already needs no signal.
         tell.send_replace(true);
@@ -67,6 +102,27 @@ async fn supervise(settings: Settings) -> ExitCode {
             complain(with_causes(&e));
             code
         }
+    }
+}
+
+/// A thread and a runtime of their own: they hear the signal even while everything else is blocked.
+fn end_at_the_next_signal() {
+    let hear = || {
+        let Ok(runtime) = runtime() else { return };
+        runtime.block_on(async {
+            let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+                return;
+            };
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            complain("a second signal: ending at once; what was called SAVED is on disk");
+            std::process::exit(1);
+        });
+    };
+    if let Err(e) = std::thread::Builder::new().name("signals".to_owned()).spawn(hear) {
+        warn!(error = %e, "a second signal will not be heard");
     }
 }
 

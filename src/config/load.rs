@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
-    ApiSettings, Problems, Settings, Shop, Staff, Timing, TokenSource,
+    ApiSettings, Problem, Problems, Settings, Shop, Staff, Timing, TokenSource,
+    disk::Disk,
     reader::{At, Section, parse},
     report::{Notes, utf8},
-    secret::{SecretError, read_secret},
     tills,
     used::Used,
     values,
@@ -23,8 +23,25 @@ const FILE_MAX: u64 = 1024 * 1024;
 /// opened is seen by readers later still.
 const QUIET_PERIOD_SHOP_MIN: Duration = Duration::from_secs(60);
 
-/// Reads and checks a settings file. Relative paths in it start from its folder.
+/// Reads and checks a settings file, its text alone: no secret is read, so that everyone who may read the settings may use
+/// them. Relative paths in it start from its folder.
 pub fn load(path: &Path) -> Result<Settings, Problems> {
+    read(path, Disk::NotAsked).map(|(settings, _)| settings)
+}
+
+/// As [`load`], and what the daemon needs of the disk is there: secrets that only its user can read, a folder for the
+/// journal. All mistakes come at once.
+pub fn load_for_run(path: &Path) -> Result<Settings, Problems> {
+    read(path, Disk::ForRun).map(|(settings, _)| settings)
+}
+
+/// As [`load_for_run`], for whoever is not the service: credentials that systemd hands to the running service alone are
+/// remarked on when they cannot be seen, and are no mistake.
+pub fn load_for_check(path: &Path) -> Result<(Settings, Vec<Problem>), Problems> {
+    read(path, Disk::ForCheck)
+}
+
+fn read(path: &Path, disk: Disk) -> Result<(Settings, Vec<Problem>), Problems> {
     let name = path.display().to_string();
     let refuse = |what: String, remedy: &str| Err(Problems::of_file(&name, what, remedy.to_owned()));
     let mut bytes = Vec::new();
@@ -57,24 +74,28 @@ pub fn load(path: &Path) -> Result<Settings, Problems> {
         }
     }
     let base = path.parent().unwrap_or(Path::new(""));
-    load_text(&name, utf8(&name, &bytes)?, base)
+    read_text(&name, utf8(&name, &bytes)?, base, disk)
 }
 
-/// Checks a settings text. `name` is what mistakes are reported under; relative paths start from `base`.
+/// Checks a settings text, as [`load`] does. `name` is what mistakes are reported under; relative paths start from `base`.
 pub fn load_text(name: &str, text: &str, base: &Path) -> Result<Settings, Problems> {
-    let notes = Notes::new(name, text, base);
-    let settings = parse(text, &notes).and_then(|root| settings(Section::root(&root, &notes)));
-    notes.finish(settings)
+    read_text(name, text, base, Disk::NotAsked).map(|(settings, _)| settings)
 }
 
-fn settings(mut root: Section<'_>) -> Option<Settings> {
-    let mut used = Used::default();
+fn read_text(name: &str, text: &str, base: &Path, disk: Disk) -> Result<(Settings, Vec<Problem>), Problems> {
+    let notes = Notes::new(name, text, base);
+    let settings = parse(text, &notes).and_then(|root| settings(Section::root(&root, &notes), disk));
+    notes.finish_with_remarks(settings)
+}
+
+fn settings(mut root: Section<'_>, disk: Disk) -> Option<Settings> {
+    let mut used = Used::new(disk);
     let shop = needed(&mut root, "shop", "[shop]", |section| shop(section, &mut used));
     // Nothing is known of a shop with mistakes; they come first.
     let rig = shop.as_ref().is_none_or(|shop| shop.endpoint != format!("https://{}", shop.domain));
     let journal = needed(&mut root, "journal", "[journal]", |section| journal(section, &mut used));
     let api = root.section("api", "[api]");
-    let api = api_settings(api, journal.as_deref(), &mut used);
+    let api = api_settings(api, root.notes, journal.as_ref(), &mut used);
     let remedy = "add [[staff]] with name, number and id";
     let staff = several(&mut root, "staff", "[[staff]]", "nobody may count", remedy);
     let staff: Vec<Staff> = staff.into_iter().filter_map(|section| one_of_staff(section, &mut used)).collect();
@@ -82,11 +103,11 @@ fn settings(mut root: Section<'_>) -> Option<Settings> {
     let remedy = "add [[till]] with name and point_of_sale_device_id, and its devices below it";
     let sections = several(&mut root, "till", "[[till]]", "there is no till", remedy);
     let currency = shop.as_ref().map(|shop| shop.currency);
-    let mut shared = tills::Shared { used, folder, currency };
+    let mut shared = tills::Shared { used, folder, currency, rig };
     let tills = sections.into_iter().filter_map(|section| tills::till(section, &mut shared)).collect();
     let timing = root.section("timing", "[timing]").map_or_else(Timing::default, |section| timing(section, rig));
     root.finish();
-    Some(Settings { shop: shop?, journal: journal?, api: api?, staff, tills, timing })
+    Some(Settings { shop: shop?, journal: journal?.value, api: api?, staff, tills, timing })
 }
 
 fn needed<'a, T>(
@@ -178,68 +199,72 @@ fn client(mut section: Section<'_>, used: &mut Used) -> Option<TokenSource> {
     Some(TokenSource::ClientCredentials { client_id: client_id?.value, secret_file: file? })
 }
 
-/// A secret's file: there, readable, and nobody else's. What is in it is not kept.
 fn secret_file(section: &mut Section<'_>, key: &'static str, sample: &str, used: &mut Used) -> Option<PathBuf> {
     let path = values::path(section, key, sample)?;
-    used.path(section.notes, "the file", &path, "give every secret, and the journal, a file of its own");
-    if let Err(error) = read_secret(&path.value) {
-        section.notes.add(&path.at, error.to_string(), error.remedy());
-    }
+    used.path(section.notes, "the file", &path, OWN_FILE);
+    used.disk.secret(section.notes, &path);
     Some(path.value)
 }
 
-fn journal(mut section: Section<'_>, used: &mut Used) -> Option<PathBuf> {
+fn journal(mut section: Section<'_>, used: &mut Used) -> Option<At<PathBuf>> {
     let sample = "/var/lib/drawerbridge/journal.db";
     let path = values::needed_path(&mut section, "path", sample);
     if let Some(path) = &path {
-        used.path(section.notes, "the file", path, "give the journal a file of its own");
-        if path.value.is_dir() {
-            let remedy = format!("name the file in it: path = \"{}/journal.db\"", path.value.display());
-            section.notes.add(&path.at, format!("{} is a folder", path.value.display()), remedy);
+        used.path(section.notes, "the file", path, OWN_FILE);
+        for beside in beside_journal(&path.value) {
+            used.path(section.notes, "the file", &At { value: beside, at: path.at.clone() }, OWN_FILE);
         }
+        used.disk.journal(section.notes, path);
     }
     section.finish();
-    path.map(|path| path.value)
+    path
 }
 
-fn api_settings(section: Option<Section<'_>>, journal: Option<&Path>, used: &mut Used) -> Option<ApiSettings> {
+const OWN_FILE: &str = "give every secret, and the journal, a file of its own";
+
+/// What the daemon and SQLite write beside the journal. A secret of one of these names would be written over.
+fn beside_journal(journal: &Path) -> Vec<PathBuf> {
+    let with = |end: &str| {
+        let mut name = journal.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    vec![journal.with_extension("lock"), with(".addr"), with("-wal"), with("-shm"), with("-journal")]
+}
+
+fn api_settings(
+    section: Option<Section<'_>>,
+    notes: &Notes<'_>,
+    journal: Option<&At<PathBuf>>,
+    used: &mut Used,
+) -> Option<ApiSettings> {
     let default_listen = || std::net::SocketAddr::from(([127, 0, 0, 1], 8765));
-    let beside_journal = || journal.map(|journal| journal.with_file_name("api-token"));
+    let default_token = |used: &mut Used| {
+        let path = journal.cloned()?.map(|journal| journal.with_file_name("api-token"));
+        used.path(notes, "the file", &path, OWN_FILE);
+        used.disk.api_token(notes, &path);
+        Some(path.value)
+    };
     let Some(mut section) = section else {
-        return Some(ApiSettings { listen: default_listen(), token_file: beside_journal()?, allowed_origins: Vec::new() });
+        let token_file = default_token(used)?;
+        return Some(ApiSettings { listen: default_listen(), token_file, allowed_origins: Vec::new() });
     };
     let listen = if section.has("listen") { values::listen(&mut section) } else { Some(default_listen()) };
     section.known("listen");
     let token_file = if section.has("token_file") {
         let path = values::path(&mut section, "token_file", "/var/lib/drawerbridge/api-token");
         if let Some(path) = &path {
-            used.path(section.notes, "the file", path, "give every secret, and the journal, a file of its own");
-            api_token(&section, path);
+            used.path(section.notes, "the file", path, OWN_FILE);
+            used.disk.api_token(section.notes, path);
         }
         path.map(|path| path.value)
     } else {
-        beside_journal()
+        default_token(used)
     };
     section.known("token_file");
     let allowed_origins = values::origins(&mut section);
     section.finish();
     Some(ApiSettings { listen: listen?, token_file: token_file?, allowed_origins })
-}
-
-/// The API's token is used if it is there; a file that is not there is made at the first start.
-fn api_token(section: &Section<'_>, path: &At<PathBuf>) {
-    match read_secret(&path.value) {
-        Ok(_) | Err(SecretError::Missing { .. }) => {}
-        Err(error @ SecretError::Empty { .. }) => {
-            section.notes.add(&path.at, error.to_string(), "remove it; a token is made at the next start");
-        }
-        Err(
-            error @ (SecretError::NotAFile { .. }
-            | SecretError::OpenToOthers { .. }
-            | SecretError::NotASecret { .. }
-            | SecretError::Io { .. }),
-        ) => section.notes.add(&path.at, error.to_string(), error.remedy()),
-    }
 }
 
 fn one_of_staff(mut section: Section<'_>, used: &mut Used) -> Option<Staff> {
@@ -273,19 +298,24 @@ fn timing(mut section: Section<'_>, rig: bool) -> Timing {
     const MS: Duration = Duration::from_millis(1);
     let default = Timing::default();
     // Ceilings: what is longer than this is a slip of the pen, and would look like a program that hangs.
-    let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+    let (second, minute, hour) = (Duration::from_secs(1), Duration::from_secs(60), Duration::from_secs(3600));
+    // A request cut off before a shop's network can answer leaves every outcome unknown.
+    let request_min = if rig { MS } else { second };
+    // A worn key bounces for some tens of milliseconds; nobody reads a question in a tenth of a second. A rig's fingers do.
+    let pause_min = if rig { Duration::ZERO } else { 100 * MS };
     let mut wait = |key, low, high, default: Duration| section.duration(key, low, high).map_or(default, |found| found.value);
     let timing = Timing {
         quiet_period: wait("quiet_period", MS, hour, default.quiet_period),
         read_every: wait("read_every", MS, 5 * minute, default.read_every),
         retry_first: wait("retry_first", MS, 5 * minute, default.retry_first),
         retry_max: wait("retry_max", MS, hour, default.retry_max),
-        request_timeout: wait("request_timeout", MS, 2 * minute, default.request_timeout),
+        request_timeout: wait("request_timeout", request_min, 2 * minute, default.request_timeout),
         reopen_first: wait("reopen_first", 10 * MS, minute, default.reopen_first),
         reopen_max: wait("reopen_max", 10 * MS, 10 * minute, default.reopen_max),
         print_proof: wait("print_proof", 10 * MS, 10 * minute, default.print_proof),
-        kick_answer: wait("kick_answer", 10 * MS, 10 * Duration::from_secs(1), default.kick_answer),
+        kick_answer: wait("kick_answer", 10 * MS, 10 * second, default.kick_answer),
         poll: wait("poll", 100 * MS, 10 * minute, default.poll),
+        confirm_pause: wait("confirm_pause", pause_min, 2 * second, default.confirm_pause),
     };
     for (first, max, first_key, max_key) in [
         (timing.retry_first, timing.retry_max, "retry_first", "retry_max"),

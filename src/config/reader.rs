@@ -45,11 +45,30 @@ pub(crate) fn parse<'a>(text: &'a str, notes: &Notes<'_>) -> Option<Spanned<DeTa
     let doubled = |error: &toml::de::Error| error.message().contains("duplicate key");
     let only_doubled = errors.iter().all(doubled);
     for error in errors.iter().filter(|error| only_doubled || !doubled(error)) {
+        if notes.full() {
+            break;
+        }
         let at = error.span().unwrap_or(0..0);
         let what = error.message().lines().collect::<Vec<_>>().join(", ");
-        notes.add(&at, format!("this is not TOML: {what}"), syntax_remedy(&what));
+        let remedy = unquoted(text, at.start).unwrap_or_else(|| syntax_remedy(&what).to_owned());
+        notes.add(&at, format!("this is not TOML: {what}"), remedy);
     }
     errors.is_empty().then_some(root)
+}
+
+/// `api_version = 2026-04`: a text without its quotes. What the line should be, if that is all there is to it.
+fn unquoted(text: &str, offset: usize) -> Option<String> {
+    // A line without end costs nothing: what is longer than this is no such line.
+    const LINE_MAX: usize = 160;
+    let (before, after) = text.as_bytes().split_at_checked(offset)?;
+    let before = before.iter().rev().take(LINE_MAX).take_while(|b| **b != b'\n').count();
+    let after = after.iter().take(LINE_MAX).take_while(|b| **b != b'\n').count();
+    let (key, value) = text.get(offset - before..offset + after)?.split_once('=')?;
+    let (key, value) = (key.trim(), value.split('#').next().unwrap_or_default().trim());
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '+' | ' ');
+    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let fits = !key.is_empty() && key.len() <= 40 && key.chars().all(name) && !value.is_empty() && value.len() <= 80;
+    (fits && value.chars().all(plain)).then(|| format!("put texts in double quotes: {key} = \"{value}\""))
 }
 
 fn syntax_remedy(what: &str) -> &'static str {

@@ -81,6 +81,7 @@ pub(crate) struct Notes<'a> {
     text: &'a str,
     base: &'a Path,
     found: RefCell<Vec<Note>>,
+    remarks: RefCell<Vec<Note>>,
 }
 
 /// A mistake by its offset; line and column are found when it is shown.
@@ -103,11 +104,20 @@ impl Note {
             Self::Here { offset, .. } | Self::Elsewhere { offset, .. } => *offset,
         }
     }
+    fn placed(self, file: &str, text: &str) -> Problem {
+        match self {
+            Self::Elsewhere { problem, .. } => problem,
+            Self::Here { offset, what, remedy } => {
+                let (line, column) = position(text, offset);
+                Problem { file: file.to_owned(), line, column, what, remedy }
+            }
+        }
+    }
 }
 
 impl<'a> Notes<'a> {
     pub(crate) fn new(file: &'a str, text: &'a str, base: &'a Path) -> Self {
-        Self { file, text, base, found: RefCell::default() }
+        Self { file, text, base, found: RefCell::default(), remarks: RefCell::default() }
     }
     /// The folder that relative paths in the file start from.
     pub(crate) fn base(&self) -> &Path {
@@ -122,6 +132,10 @@ impl<'a> Notes<'a> {
     /// Notes one mistake at a byte range of the text.
     pub(crate) fn add(&self, at: &Range<usize>, what: impl Into<String>, remedy: impl Into<String>) {
         self.push(Note::Here { offset: at.start, what: what.into(), remedy: remedy.into() });
+    }
+    /// Notes something worth knowing that is no mistake.
+    pub(crate) fn remark(&self, at: &Range<usize>, what: impl Into<String>, remedy: impl Into<String>) {
+        self.remarks.borrow_mut().push(Note::Here { offset: at.start, what: what.into(), remedy: remedy.into() });
     }
     /// Notes the mistakes of another file that this one names at `at`.
     pub(crate) fn adopt(&self, at: &Range<usize>, problems: &Problems) {
@@ -143,10 +157,16 @@ impl<'a> Notes<'a> {
     }
     /// `Ok` when nothing was noted and there is a value; the mistakes otherwise.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Problems> {
-        let Self { file, text, found, .. } = self;
+        self.finish_with_remarks(value).map(|(value, _)| value)
+    }
+    /// The same, with what was remarked on.
+    pub(crate) fn finish_with_remarks<T>(self, value: Option<T>) -> Result<(T, Vec<Problem>), Problems> {
+        let Self { file, text, found, remarks, .. } = self;
         let mut found = found.into_inner();
         match value {
-            Some(value) if found.is_empty() => Ok(value),
+            Some(value) if found.is_empty() => {
+                Ok((value, remarks.into_inner().into_iter().map(|note| note.placed(file, text)).collect()))
+            }
             None if found.is_empty() => Err(Problems::of_file(
                 file,
                 "the file is incomplete".to_owned(),
@@ -154,14 +174,17 @@ impl<'a> Notes<'a> {
             )),
             Some(_) | None => {
                 found.sort_by_key(Note::offset);
-                let shown = found.into_iter().take(SHOWN_MAX).map(|note| match note {
-                    Note::Elsewhere { problem, .. } => problem,
-                    Note::Here { offset, what, remedy } => {
-                        let (line, column) = position(text, offset);
-                        Problem { file: file.to_owned(), line, column, what, remedy }
-                    }
-                });
-                Err(Problems(shown.collect()))
+                let more = found.len().saturating_sub(SHOWN_MAX);
+                let endless = found.len() >= NOTED_MAX;
+                let mut notes = found.into_iter().map(|note| note.placed(file, text));
+                let mut shown: Vec<Problem> = notes.by_ref().take(SHOWN_MAX).collect();
+                // The list must not look whole when it is not, to a program neither.
+                shown.extend(notes.next().map(|next| Problem {
+                    what: format!("… and {}{more} more", if endless { "at least " } else { "" }),
+                    remedy: "mend those above, then check again".to_owned(),
+                    ..next
+                }));
+                Err(Problems(shown))
             }
         }
     }

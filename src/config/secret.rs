@@ -140,7 +140,7 @@ pub fn read_secret(path: &Path) -> Result<Secret, SecretError> {
 }
 
 /// Below the folder that systemd makes for a service's credentials. Source: systemd.exec(5), `LoadCredential=`.
-fn of_systemd(path: &Path) -> bool {
+pub(crate) fn of_systemd(path: &Path) -> bool {
     let named = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| Path::new(folder).is_absolute());
     path.starts_with("/run/credentials") || named.is_some_and(|folder| path.starts_with(folder))
 }

@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) folder: Option<PathBuf>,
     /// The shop's, if it is known.
     pub(crate) currency: Option<Currency>,
+    /// An `endpoint` is set: waits may be as short as a test wants them.
+    pub(crate) rig: bool,
 }
 
 /// One till. `None` when something is missing; the rest is checked all the same.
@@ -44,7 +46,7 @@ pub(crate) fn till(mut section: Section<'_>, shared: &mut Shared) -> Option<Till
     let keypads = section.sections("keypad", "[[till.keypad]]", true);
     let keypads: Vec<Option<Keypad>> = keypads.into_iter().map(|section| keypad(section, shared)).collect();
     let count = section.section("count", "[till.count]");
-    let count = count.map_or_else(|| Some(defaults(shared.currency)), |section| count_of(section, shared.currency));
+    let count = count.map_or_else(|| Some(defaults(shared.currency)), |section| count_of(section, shared));
     section.finish();
     let mut printer = given(printer)?;
     let mut drawer = given(drawer)?;
@@ -293,7 +295,7 @@ fn port(section: &mut Section<'_>, shared: &mut Shared, allowed: &[&'static str]
             shared.used.address(section.notes, &address, REMEDY_USED);
             Port::Tcp(address.value)
         }),
-        ["evdev"] => values::path(section, "evdev", "/dev/input/by-id/…-event-kbd").map(|path| {
+        ["evdev"] => values::device_path(section, "evdev", "/dev/input/by-id/…-event-kbd").map(|path| {
             shared.used.path(section.notes, "the device", &path, REMEDY_USED);
             Port::Evdev(path.value)
         }),
@@ -327,7 +329,7 @@ fn serial(section: &mut Section<'_>, shared: &mut Shared, default_baud: u32) -> 
         return None;
     }
     let mut serial = section.section("serial", "`serial`")?;
-    let path = values::needed_path(&mut serial, "path", "/dev/ttyUSB0");
+    let path = values::device_path(&mut serial, "path", "/dev/ttyUSB0");
     if let Some(path) = &path {
         shared.used.path(serial.notes, "the device", path, REMEDY_USED);
     }
@@ -344,33 +346,59 @@ fn serial(section: &mut Section<'_>, shared: &mut Shared, default_baud: u32) -> 
 fn defaults(currency: Option<Currency>) -> Count {
     Count {
         entry: EntryMode::Total,
+        denominations: currency.map(Currency::denominations).unwrap_or_default(),
+        expected_float: None,
         blind: true,
         max_age: Duration::from_secs(4 * 3600),
         entry_exponent: currency.map_or(2, Currency::default_entry_exponent),
         second_slip: true,
         idle_timeout: Duration::from_secs(120),
+        count_timeout: Duration::from_secs(600),
     }
 }
 
-fn count_of(mut section: Section<'_>, currency: Option<Currency>) -> Option<Count> {
+/// A question that is gone before it is read cannot be answered.
+const IDLE_SHOP_MIN: Duration = Duration::from_secs(10);
+
+fn count_of(mut section: Section<'_>, shared: &Shared) -> Option<Count> {
+    let currency = shared.currency;
     let defaults = defaults(currency);
     let entries = [("total", EntryMode::Total), ("denominations", EntryMode::Denominations)];
     let entry = section.choice("entry", &entries).map(|entry| entry.value);
-    let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
+    let (second, hour, day) = (Duration::from_secs(1), Duration::from_secs(3600), Duration::from_secs(86_400));
     let blind = section.flag("blind");
     let max_age = section.duration("max_age", second, 7 * day).map(|found| found.value);
     // Without a currency nothing is known of its decimals; the currency's own mistake is noted already.
     let entry_exponent = section.number("entry_exponent", 0, currency.map_or(4, Currency::exponent));
+    let listed = section.has("denominations");
+    let denominations = currency.and_then(|currency| values::denominations(&mut section, currency));
+    let expected_float = currency.and_then(|currency| values::amount(&mut section, "expected_float", currency));
+    section.known("denominations");
+    section.known("expected_float");
     let second_slip = section.flag("second_slip");
-    let idle_timeout = section.duration("idle_timeout", second, Duration::from_secs(3600)).map(|found| found.value);
+    let shortest = if shared.rig { second } else { IDLE_SHOP_MIN };
+    let idle_timeout = section.duration("idle_timeout", shortest, hour).map(|found| found.value);
+    let count_timeout = section.duration("count_timeout", shortest, 4 * hour).map(|found| found.value);
+    let denominations = denominations.unwrap_or(defaults.denominations);
+    match currency {
+        Some(currency) if entry == Some(EntryMode::Denominations) && denominations.is_empty() && !listed => {
+            let what = format!("the coins and notes of {} are not known here", currency.code());
+            let remedy = "write entry = \"total\", or list them: denominations = [\"10.00\", \"5.00\", …]";
+            section.notes.add(&section.place("entry"), what, remedy);
+        }
+        Some(_) | None => {}
+    }
     section.finish();
     // A value that was there and wrong has been noted: the defaults below are then not used by anyone.
     Some(Count {
         entry: entry.unwrap_or(defaults.entry),
+        denominations,
+        expected_float: expected_float.map(|found| found.value),
         blind: blind.unwrap_or(defaults.blind),
         max_age: max_age.unwrap_or(defaults.max_age),
         entry_exponent: entry_exponent.map_or(defaults.entry_exponent, |found| found.value),
         second_slip: second_slip.unwrap_or(defaults.second_slip),
         idle_timeout: idle_timeout.unwrap_or(defaults.idle_timeout),
+        count_timeout: count_timeout.unwrap_or(defaults.count_timeout),
     })
 }

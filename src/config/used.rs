@@ -1,23 +1,29 @@
 //! What a settings file uses, so that nothing is used twice: ports, files, names, ids.
 use std::{collections::BTreeMap, net::IpAddr, ops::Range, path::Path};
 
-use super::{reader::At, report::Notes};
+use super::{disk::Disk, reader::At, report::Notes};
 
 /// Everything used so far, with the place where it was first.
-#[derive(Default)]
-pub(crate) struct Used(BTreeMap<(&'static str, String), Range<usize>>);
+pub(crate) struct Used {
+    first: BTreeMap<(&'static str, String), Range<usize>>,
+    /// How closely files that are used are looked at.
+    pub(crate) disk: Disk,
+}
 
 impl Used {
+    pub(crate) fn new(disk: Disk) -> Self {
+        Self { first: BTreeMap::new(), disk }
+    }
     /// Notes a second use. `kind` keeps names apart from ids; `shown` is what the person wrote.
     pub(crate) fn once(&mut self, notes: &Notes<'_>, kind: &'static str, key: String, shown: &At<String>, remedy: &str) {
-        match self.0.get(&(kind, key.clone())) {
+        match self.first.get(&(kind, key.clone())) {
             Some(first) if !notes.full() => {
                 let line = notes.line(first);
                 notes.add(&shown.at, format!("{kind} {:?} is used twice: first in line {line}", shown.value), remedy);
             }
             Some(_) => {}
             None => {
-                self.0.insert((kind, key), shown.at.clone());
+                self.first.insert((kind, key), shown.at.clone());
             }
         }
     }

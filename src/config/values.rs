@@ -8,7 +8,10 @@ use std::{
 use jiff::tz::TimeZone;
 
 use super::reader::{At, Section, nearest, shown};
-use crate::money::Currency;
+use crate::{
+    driver::keypad::{BADGE_MAX, BURST},
+    money::{Amount, Currency},
+};
 
 /// The Admin API's version that the documents were checked against; it is the first with register sessions.
 const API_VERSION: &str = "2026-04";
@@ -16,8 +19,8 @@ const API_VERSION: &str = "2026-04";
 const TILL_NAME_MAX: usize = 32;
 /// Two lines of the narrowest slip.
 const LABEL_MAX: usize = 64;
-/// As long as the longest badge that a scanner sends.
-const STAFF_NUMBER_MAX: usize = 32;
+/// More coins and notes than any currency has.
+const DENOMINATIONS_MAX: usize = 40;
 
 /// `gid://shopify/KIND/123`. A `kind` that ends in `*` stands for every type whose name contains the rest.
 pub(crate) fn gid(section: &mut Section<'_>, key: &'static str, kind: &str, required: bool) -> Option<At<String>> {
@@ -252,16 +255,70 @@ pub(crate) fn till_name(section: &mut Section<'_>) -> Option<At<String>> {
     None
 }
 
-/// What a person types or scans.
+/// What a person types or scans: a keypad has digits alone, and what comes fast enough to be a badge has four characters or
+/// more.
 pub(crate) fn staff_number(section: &mut Section<'_>) -> Option<At<String>> {
     let number = section.required("number", "1042")?;
-    let fine = number.value.len() <= STAFF_NUMBER_MAX && number.value.bytes().all(|b| b.is_ascii_alphanumeric());
-    if fine {
+    let bytes = number.value.as_bytes();
+    let fine = bytes.len() <= BADGE_MAX && bytes.iter().all(u8::is_ascii_alphanumeric);
+    let usable = bytes.len() >= BURST || bytes.iter().all(u8::is_ascii_digit);
+    if fine && usable {
         return Some(number);
     }
-    let what = format!("{:?} cannot be a staff number", shown(&number.value));
-    section.notes.add(&number.at, what, format!("use 1 to {STAFF_NUMBER_MAX} letters and digits, no spaces"));
+    let (what, remedy) = if fine {
+        let what = format!("{:?} can be neither typed nor scanned", number.value);
+        (what, format!("a badge has {BURST} to {BADGE_MAX} characters; a typed number only digits"))
+    } else {
+        let what = format!("{:?} cannot be a staff number", shown(&number.value));
+        (what, format!("use 1 to {BADGE_MAX} letters and digits, no spaces"))
+    };
+    section.notes.add(&number.at, what, remedy);
     None
+}
+
+/// An amount such as `"150.00"`, above nothing.
+pub(crate) fn amount(section: &mut Section<'_>, key: &'static str, currency: Currency) -> Option<At<Amount>> {
+    let text = section.text(key, &sample_amount(currency))?;
+    amount_of(section, key, &text, currency).map(|amount| At { value: amount, at: text.at })
+}
+
+fn amount_of(section: &Section<'_>, key: &str, text: &At<String>, currency: Currency) -> Option<Amount> {
+    let code = currency.code();
+    let what = match Amount::parse(&text.value, currency) {
+        Ok(amount) if amount.minor() > 0 => return Some(amount),
+        Ok(_) => format!("`{key}` has {:?} in it, which is nothing", shown(&text.value)),
+        Err(error) => format!("`{key}`: {error}"),
+    };
+    section.notes.add(&text.at, what, format!("write amounts of {code} as texts, such as {:?}", sample_amount(currency)));
+    None
+}
+
+/// `150.00`, `150` or `150.000`.
+fn sample_amount(currency: Currency) -> String {
+    Amount::from_minor(150 * 10_i64.pow(currency.exponent()), currency).to_string()
+}
+
+/// Coins and notes, largest first, each once.
+pub(crate) fn denominations(section: &mut Section<'_>, currency: Currency) -> Option<Vec<Amount>> {
+    const KEY: &str = "denominations";
+    let sample = "[\"20.00\", \"10.00\", \"5.00\"]";
+    let list = section.texts(KEY, sample)?;
+    if list.value.is_empty() || list.value.len() > DENOMINATIONS_MAX {
+        let what = format!("`{KEY}` lists {} coins and notes", list.value.len());
+        section.notes.add(&list.at, what, format!("list 1 to {DENOMINATIONS_MAX}, or remove the line"));
+        return None;
+    }
+    let mut faces: Vec<Amount> = Vec::new();
+    for text in &list.value {
+        let face = amount_of(section, KEY, text, currency)?;
+        if faces.contains(&face) {
+            section.notes.add(&text.at, format!("{face} is listed twice"), "list each coin and note once");
+            return None;
+        }
+        faces.push(face);
+    }
+    faces.sort_by_key(|face| std::cmp::Reverse(face.minor()));
+    Some(faces)
 }
 
 /// `host:9100`.
@@ -321,6 +378,21 @@ pub(crate) fn needed_path(section: &mut Section<'_>, key: &'static str, sample: 
     } else {
         section.required(key, sample).map(|text| text.map(PathBuf::from))
     }
+}
+
+/// A device's path, which is the same wherever the settings file lies.
+pub(crate) fn device_path(section: &mut Section<'_>, key: &'static str, sample: &str) -> Option<At<PathBuf>> {
+    let text = section.required(key, sample)?;
+    if text.value.starts_with('/') {
+        return Some(text.map(PathBuf::from));
+    }
+    let what = format!("`{key}` is {:?}, and a device is named by its whole path", shown(&text.value));
+    let remedy = match text.value.strip_prefix("dev/").unwrap_or(&text.value) {
+        name if name.starts_with("tty") && !name.contains('/') => format!("write {key} = \"/dev/{}\"", shown(name)),
+        _ => format!("write {key} = {sample:?}"),
+    };
+    section.notes.add(&text.at, what, remedy);
+    None
 }
 
 /// A path; a relative one starts from the folder of the settings file.

@@ -1,13 +1,18 @@
 //! What the local API may ask of a till, and what a till shows of itself.
+use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::recorder::Recorder;
 use crate::{
-    device::{DrawerState, Link, Paper, PrinterStatus, worker::PrinterHandle},
+    device::{DrawerState, KickOutcome, KickRefused, Link, Paper, PrinterStatus, worker::PrinterHandle},
     money::{Amount, CountLine, Currency},
     opening::record::Record,
-    shift::{Phase, Refusal, Reply, Shift, event::OpeningId},
+    shift::{
+        Phase, Refusal, Reply,
+        event::{Event, OpeningId},
+    },
 };
 
 /// Where an answer goes.
@@ -77,6 +82,34 @@ pub enum ReprintRefused {
     Busy,
 }
 
+/// Something that is known, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known<T> {
+    what: T,
+    since: Timestamp,
+}
+
+impl<T: PartialEq> Known<T> {
+    /// Known from now on.
+    pub const fn new(now: Timestamp, what: T) -> Self {
+        Self { what, since: now }
+    }
+    /// What is known now. Knowing the same again changes nothing.
+    pub fn set(&mut self, now: Timestamp, what: T) {
+        if self.what != what {
+            *self = Self { what, since: now };
+        }
+    }
+    /// What is known.
+    pub const fn get(&self) -> &T {
+        &self.what
+    }
+    /// For the API: RFC 3339, UTC, whole seconds.
+    fn since(&self) -> String {
+        self.since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+}
+
 /// A till as the API reaches it.
 #[derive(Debug, Clone)]
 pub struct TillHandle {
@@ -92,6 +125,36 @@ pub struct TillHandle {
     pub printer: Option<PrinterHandle>,
 }
 
+impl TillHandle {
+    /// Opens the drawer and notes who wanted it and what came of it, also when who asked has stopped listening meanwhile.
+    ///
+    /// # Errors
+    /// Why no pulse was sent.
+    pub async fn kick(&self, recorder: &Recorder, reason: String) -> Result<KickOutcome, KickRefused> {
+        let printer = self.printer.clone().ok_or(KickRefused::NoDrawer)?;
+        let (recorder, till) = (recorder.clone(), self.name.clone());
+        let kicked = tokio::spawn(async move {
+            let outcome = printer.kick().await;
+            let word = outcome.as_ref().map_or("refused", |outcome| kick_word(*outcome));
+            recorder.note(&till, Event::DrawerKicked { reason, outcome: word.to_owned() });
+            outcome
+        });
+        let failed = || KickRefused::Unreachable("the kick failed inside drawerbridge: see its log".to_owned());
+        kicked.await.unwrap_or_else(|_| Err(failed()))
+    }
+}
+
+/// As the API and the journal spell it.
+#[must_use]
+pub const fn kick_word(outcome: KickOutcome) -> &'static str {
+    match outcome {
+        KickOutcome::Opened => "opened",
+        KickOutcome::NotProven => "not_proven",
+        KickOutcome::AlreadyOpen => "already_open",
+        KickOutcome::Jammed => "jammed",
+    }
+}
+
 /// What `GET /v1/tills/{till}` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TillView {
@@ -102,13 +165,15 @@ pub struct TillView {
     /// The printer, if one is configured.
     pub printer: Option<PrinterView>,
     /// The display, if one is configured.
-    pub display: Option<KeypadView>,
+    pub display: Option<LinkView>,
     /// Keypads and scanners, in the configuration's order.
-    pub keypads: Vec<KeypadView>,
+    pub keypads: Vec<LinkView>,
     /// `open` or `closed`.
     pub shift: &'static str,
     /// Where the operator's machine stands.
     pub phase: Phase,
+    /// Wrong staff numbers since the last right one.
+    pub wrong_numbers: u32,
     /// The newest opening.
     pub opening: Option<OpeningView>,
 }
@@ -120,6 +185,8 @@ pub struct DrawerView {
     pub state: &'static str,
     /// Why it is unknown.
     pub why: Option<String>,
+    /// Since when this is so; RFC 3339, UTC.
+    pub since: String,
 }
 
 /// The printer's state; `null` is "not known".
@@ -139,23 +206,27 @@ pub struct PrinterView {
     pub error: Option<String>,
     /// Maker and model, as the printer says.
     pub identity: Option<String>,
+    /// Since when all this is so; RFC 3339, UTC.
+    pub since: String,
 }
 
 /// A display's or keypad's link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KeypadView {
+pub struct LinkView {
     /// `starting`, `up` or `down`.
     pub link: &'static str,
     /// Why it is down, and what to do.
     pub why: Option<String>,
+    /// Since when this is so; RFC 3339, UTC.
+    pub since: String,
 }
 
-impl KeypadView {
+impl LinkView {
     /// From a link.
     #[must_use]
-    pub fn of(link: &Link) -> Self {
-        let (link, why) = link_words(link);
-        Self { link, why }
+    pub fn of(known: &Known<Link>) -> Self {
+        let (link, why) = link_words(known.get());
+        Self { link, why, since: known.since() }
     }
 }
 
@@ -235,45 +306,22 @@ pub const fn paper_text(paper: Paper) -> &'static str {
     }
 }
 
-impl TillView {
-    /// Puts together what is known.
-    #[must_use]
-    pub fn of(
-        name: &str,
-        drawer: &DrawerState,
-        printer: Option<&PrinterStatus>,
-        display: Option<&Link>,
-        keypads: Vec<KeypadView>,
-        shift: &Shift,
-        record: Option<&Record>,
-    ) -> Self {
-        let phase = shift.phase();
-        Self {
-            name: name.to_owned(),
-            drawer: drawer_view(drawer),
-            printer: printer.map(printer_view),
-            display: display.map(KeypadView::of),
-            keypads,
-            shift: if matches!(phase, Phase::Saved | Phase::Open) { "open" } else { "closed" },
-            phase,
-            opening: record.map(OpeningView::of),
-        }
-    }
-}
-
 /// The drawer's state in one word, with the reason where it is not known.
 #[must_use]
-pub fn drawer_view(drawer: &DrawerState) -> DrawerView {
-    let why = match drawer {
+pub fn drawer_view(known: &Known<DrawerState>) -> DrawerView {
+    let why = match known.get() {
         DrawerState::Unknown { why } => Some(why.clone()),
         DrawerState::Closed | DrawerState::Open | DrawerState::LeftOpen | DrawerState::Jammed => None,
     };
-    DrawerView { state: drawer_word(drawer), why }
+    DrawerView { state: drawer_word(known.get()), why, since: known.since() }
 }
 
-fn printer_view(status: &PrinterStatus) -> PrinterView {
-    let (link, why) = link_words(&status.link);
-    let paper = status.paper.map(|p| match p {
+/// What the printer says of itself.
+#[must_use]
+pub fn printer_view(known: &Known<PrinterStatus>) -> PrinterView {
+    let PrinterStatus { link, online, paper, cover_open, error, identity } = known.get();
+    let (link, why) = link_words(link);
+    let paper = paper.map(|p| match p {
         Paper::Ok => "ok",
         Paper::NearEnd => "near_end",
         Paper::Out => "out",
@@ -281,10 +329,25 @@ fn printer_view(status: &PrinterStatus) -> PrinterView {
     PrinterView {
         link,
         why,
-        online: status.online,
+        online: *online,
         paper,
-        cover_open: status.cover_open,
-        error: status.error.clone(),
-        identity: status.identity.clone(),
+        cover_open: *cover_open,
+        error: error.clone(),
+        identity: identity.clone(),
+        since: known.since(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knowing_the_same_again_keeps_the_moment_it_was_learned() {
+        let at = |s| Timestamp::from_second(s).unwrap();
+        let mut link = Known::new(at(0), Link::Starting);
+        link.set(at(5), Link::Up);
+        link.set(at(9), Link::Up);
+        assert_eq!(LinkView::of(&link), LinkView { link: "up", why: None, since: "1970-01-01T00:00:05Z".to_owned() });
     }
 }

@@ -1,9 +1,16 @@
 //! Which slip is printed when, and what it says: from journal facts only.
-use std::time::{Duration, Instant};
+//!
+//! A slip that is due asks the printer for its turn, which comes when the printer could begin at once. Then its intent goes to
+//! the disk, and only then the slip is composed and sent. So a slip that still waits for paper is owed, not begun: a restart
+//! forgets nothing, and it says what is known when it is printed.
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 
-use super::desk::ReprintRefused;
+use super::{desk::ReprintRefused, records::Records};
 use crate::{
     config,
     device::Piece,
@@ -11,18 +18,37 @@ use crate::{
     opening::record::{Record, SlipOwed, Standing},
     shift::{
         Refusal,
-        event::{Counted, Money, OpeningId, SessionFacts},
+        event::{Counted, Money, OpeningId},
     },
     slip::{self, SlipFacts, SlipKind, SlipSession},
 };
 
 /// How long the first slip waits for Shopify's answer before it says "not yet confirmed".
 const WAIT_FOR_ANSWER: Duration = Duration::from_secs(4);
+/// When the journal could not take a slip's intent, it is asked again after this long.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// Copies that may wait; who wants more has time to look at the printer.
+const COPIES: usize = 3;
+/// A copy, as the journal writes it.
+const COPY: &str = "copy";
 
-/// What goes to the printer.
-pub(super) struct PrintJobs {
-    pub job: u64,
-    pub pieces: Vec<Piece>,
+/// A slip on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Begun {
+    pub opening: OpeningId,
+    pub kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    /// None is due.
+    Resting,
+    /// The printer was asked for its turn.
+    Asked,
+    /// Its intent is on its way to the disk.
+    Noting(Begun),
+    /// Handed to the printer.
+    Printing(Begun),
 }
 
 /// One till's slips. One at a time is on its way.
@@ -32,12 +58,13 @@ pub(super) struct SlipDesk {
     till: String,
     second_slip: bool,
     blind: bool,
-    next_job: u64,
-    first_until: Option<(OpeningId, Instant)>,
-    busy: Option<(OpeningId, &'static str)>,
-    job: Option<u64>,
-    copies: Vec<Record>,
-    copying: Option<Record>,
+    stage: Stage,
+    /// Its number at the printer; rises with each slip that asks for its turn.
+    job: u64,
+    /// A first slip that waits for Shopify's answer, and until when.
+    patient: Option<(OpeningId, Instant)>,
+    not_before: Option<Instant>,
+    copies: VecDeque<Record>,
 }
 
 impl SlipDesk {
@@ -48,53 +75,89 @@ impl SlipDesk {
             till: till.name.clone(),
             second_slip: till.count.second_slip,
             blind: till.count.blind,
-            next_job: 1,
-            first_until: None,
-            busy: None,
-            job: None,
-            copies: vec![],
-            copying: None,
+            stage: Stage::Resting,
+            job: 0,
+            patient: None,
+            not_before: None,
+            copies: VecDeque::new(),
         }
     }
 
-    /// The opening changed: a first slip may have to wait for Shopify's answer for a while.
-    pub(super) fn consider(&mut self, now: Instant, record: Option<&Record>) {
-        let waits_for = |r: &&Record| {
-            let outstanding = matches!(r.standing, Standing::Counted | Standing::Sending | Standing::Unknown { .. });
-            r.slip_owed(self.second_slip) == Some(SlipOwed::First) && outstanding
-        };
-        match record.filter(waits_for) {
-            Some(record) if self.first_until.as_ref().is_none_or(|(id, _)| *id != record.id) => {
-                self.first_until = Some((record.id.clone(), now + WAIT_FOR_ANSWER));
+    /// The number to ask the printer's turn for, if a slip is due that has not asked yet.
+    pub(super) fn ask(&mut self, now: Instant, records: &Records) -> Option<u64> {
+        self.printer.as_ref()?;
+        if self.stage != Stage::Resting || self.not_before.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.not_before = None;
+        self.due(now, records)?;
+        self.stage = Stage::Asked;
+        self.job += 1;
+        Some(self.job)
+    }
+
+    /// The printer could begin. What is due now is begun: its intent goes to the disk first.
+    pub(super) fn turn(&mut self, now: Instant, job: u64, records: &Records) -> Option<Begun> {
+        if self.stage != Stage::Asked || job != self.job {
+            return None;
+        }
+        self.stage = self.due(now, records).map_or(Stage::Resting, Stage::Noting);
+        match &self.stage {
+            Stage::Noting(begun) => Some(begun.clone()),
+            Stage::Resting | Stage::Asked | Stage::Printing(_) => None,
+        }
+    }
+
+    /// The intent is on disk: the slip's number and bytes.
+    ///
+    /// # Errors
+    /// Why there is nothing to print, in words; the slip is over.
+    pub(super) fn compose(&mut self, begun: &Begun, records: &Records) -> Result<(u64, Vec<Piece>), String> {
+        let copied = if begun.kind == COPY { self.copies.pop_front() } else { None };
+        self.stage = Stage::Resting;
+        let record = copied.as_ref().or_else(|| records.find(&begun.opening)).ok_or("the opening is gone")?;
+        let profile = self.printer.as_ref().ok_or("no printer is configured")?;
+        let facts = self.facts(record, begun.kind).ok_or("the journal's amounts or times cannot be read")?;
+        let document = slip::lay_out(&facts, profile.columns, profile.code_page);
+        let pieces = document.to_escpos(profile).map_err(|e| e.to_string())?;
+        self.stage = Stage::Printing(begun.clone());
+        Ok((self.job, pieces))
+    }
+
+    /// The intent could not be stored: it is tried again.
+    pub(super) fn not_noted(&mut self, now: Instant) {
+        self.stage = Stage::Resting;
+        self.not_before = Some(now + ASK_AGAIN);
+    }
+
+    /// The printer is done with a job: whose slip it was.
+    pub(super) fn over(&mut self, job: u64) -> Option<Begun> {
+        match &self.stage {
+            Stage::Printing(begun) if job == self.job => {
+                let begun = begun.clone();
+                self.stage = Stage::Resting;
+                Some(begun)
             }
-            Some(_) => {}
-            None => self.first_until = None,
+            Stage::Printing(_) | Stage::Resting | Stage::Asked | Stage::Noting(_) => None,
         }
     }
 
+    /// A slip is between its intent and the printer's answer.
+    pub(super) const fn is_under_way(&self) -> bool {
+        match self.stage {
+            Stage::Noting(_) | Stage::Printing(_) => true,
+            Stage::Resting | Stage::Asked => false,
+        }
+    }
+
+    /// When [`SlipDesk::ask`] may have something new to say.
     pub(super) fn wake(&self) -> Option<Instant> {
-        self.first_until.as_ref().filter(|_| self.busy.is_none()).map(|(_, at)| *at)
-    }
-
-    /// Which slip begins now, if any. Its intent must be on disk before [`SlipDesk::compose`].
-    pub(super) fn begin(&mut self, now: Instant, record: Option<&Record>) -> Option<(OpeningId, &'static str)> {
-        if self.printer.is_none() || self.busy.is_some() {
-            return None;
+        match self.stage {
+            Stage::Resting if self.printer.is_some() => {
+                self.not_before.or_else(|| self.patient.as_ref().map(|(_, until)| *until))
+            }
+            Stage::Resting | Stage::Asked | Stage::Noting(_) | Stage::Printing(_) => None,
         }
-        if let Some(copy) = self.copies.pop() {
-            let id = copy.id.clone();
-            self.copying = Some(copy);
-            self.busy = Some((id, "copy"));
-            return self.busy.clone();
-        }
-        let record = record?;
-        let kind = record.slip_owed(self.second_slip)?;
-        if self.first_until.as_ref().is_some_and(|(id, at)| *id == record.id && now < *at) {
-            return None;
-        }
-        self.first_until = None;
-        self.busy = Some((record.id.clone(), kind.name()));
-        self.busy.clone()
     }
 
     /// Asks for a copy of an old slip.
@@ -106,45 +169,43 @@ impl SlipDesk {
         if record.counted.is_none() {
             return refused(ReprintRefused::NotCounted);
         }
-        if self.copies.len() >= 3 {
+        if self.copies.len() >= COPIES {
             return refused(ReprintRefused::Busy);
         }
-        self.copies.insert(0, record.clone());
+        self.copies.push_back(record.clone());
         Ok(crate::shift::Reply::Counted)
     }
 
-    /// The slip's bytes. `record` is the till's newest opening.
-    pub(super) fn compose(
-        &mut self,
-        opening: &OpeningId,
-        kind: &'static str,
-        record: Option<&Record>,
-    ) -> Result<PrintJobs, String> {
-        let copied = self.copying.take().filter(|_| kind == "copy");
-        let record = copied.as_ref().or(record).filter(|r| r.id == *opening).ok_or("the opening is gone")?;
-        let profile = self.printer.as_ref().ok_or("no printer is configured")?;
-        let facts = self.facts(record, kind).ok_or("the journal's amounts cannot be read")?;
-        let document = slip::lay_out(&facts, profile.columns, profile.code_page);
-        let pieces = document.to_escpos(profile).map_err(|e| e.to_string())?;
-        let job = self.next_job;
-        self.next_job += 1;
-        self.job = Some(job);
-        Ok(PrintJobs { job, pieces })
-    }
-
-    /// The printer is done with a job: whose slip it was.
-    pub(super) fn over(&mut self, job: u64) -> Option<(OpeningId, String)> {
-        if self.job != Some(job) {
-            return None;
+    /// The slip that comes next: copies first, because somebody waits for them; then the oldest that is owed.
+    fn due(&mut self, now: Instant, records: &Records) -> Option<Begun> {
+        if let Some(copy) = self.copies.front() {
+            return Some(Begun { opening: copy.id.clone(), kind: COPY });
         }
-        self.job = None;
-        self.busy.take().map(|(id, kind)| (id, kind.to_owned()))
+        for record in records.all() {
+            let Some(owed) = record.slip_owed(self.second_slip) else { continue };
+            if self.is_patient(now, record, owed) {
+                return None;
+            }
+            return Some(Begun { opening: record.id.clone(), kind: owed.name() });
+        }
+        self.patient = None;
+        None
     }
 
-    /// The intent could not be stored, or the slip not composed.
-    pub(super) fn not_begun(&mut self) {
-        self.busy = None;
-        self.job = None;
+    /// Shopify mostly answers within a second: a first slip that waits for it a little can say so.
+    fn is_patient(&mut self, now: Instant, record: &Record, owed: SlipOwed) -> bool {
+        let outstanding = matches!(record.standing, Standing::Counted | Standing::Sending | Standing::Unknown { .. });
+        if owed != SlipOwed::First || !outstanding {
+            self.patient = None;
+            return false;
+        }
+        match &self.patient {
+            Some((id, until)) if *id == record.id => now < *until,
+            Some(_) | None => {
+                self.patient = Some((record.id.clone(), now + WAIT_FOR_ANSWER));
+                true
+            }
+        }
     }
 
     fn facts(&self, record: &Record, kind: &str) -> Option<SlipFacts> {
@@ -156,16 +217,24 @@ impl SlipDesk {
                 id: session.id.clone(),
                 opened_at: zone(session.opening_time.parse().ok()?),
                 // Blind: who counts must not learn what Shopify expected.
-                expected: expected_of(session).filter(|_| !self.blind),
+                expected: session.expected.as_ref().and_then(amount_of).filter(|_| !self.blind),
             },
-            Standing::Refused { message, code, .. } => SlipSession::Refused { text: format!("{message} ({code})") },
+            Standing::Refused { message, code, .. } => SlipSession::Refused { code: code.clone(), text: message.clone() },
+            Standing::NeedsAttention { kind, session: Some(other), .. } if kind == "foreign_session" => {
+                SlipSession::Foreign {
+                    id: other.id.clone(),
+                    opened_at: zone(other.opening_time.parse().ok()?),
+                    // Blind: what a colleague counted is as good as what Shopify expected.
+                    amount: amount_of(&other.counted).filter(|_| !self.blind),
+                }
+            }
             Standing::NeedsAttention { why, .. } => SlipSession::NeedsAttention { text: why.clone() },
             Standing::Started
             | Standing::Cancelled { .. }
             | Standing::Counted
             | Standing::Sending
             | Standing::Waiting { .. }
-            | Standing::Unknown { .. } => SlipSession::NotYet,
+            | Standing::Unknown { .. } => SlipSession::NotYet { second_follows: self.second_slip },
         };
         Some(SlipFacts {
             shop: self.shop.name.clone(),
@@ -177,7 +246,7 @@ impl SlipDesk {
             reference: record.id.to_string(),
             session,
             kind: if kind == "confirmation" { SlipKind::Confirmation } else { SlipKind::First },
-            copy: kind == "copy",
+            copy: kind == COPY,
             note: counted.note.clone(),
         })
     }
@@ -192,9 +261,11 @@ fn lines_of(counted: &Counted, currency: Currency) -> Option<Vec<CountLine>> {
 }
 
 /// Shopify drops trailing zeros; the slip shows the currency's decimals.
-fn expected_of(session: &SessionFacts) -> Option<Amount> {
-    let Money { amount, currency } = session.expected.as_ref()?;
+fn amount_of(Money { amount, currency }: &Money) -> Option<Amount> {
     let currency = Currency::from_code(currency)?;
     let number: rust_decimal::Decimal = amount.parse().ok()?;
     Amount::parse(&number.round_dp(currency.exponent()).normalize().to_string(), currency).ok()
 }
+
+#[cfg(test)]
+mod tests;

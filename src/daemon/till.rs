@@ -9,14 +9,18 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use jiff::SignedDuration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
 use super::{
-    desk::{Command, KeypadView, TillView},
+    desk::{Command, Known, LinkView, OpeningView, TillView, drawer_view, printer_view},
     recorder::Recorder,
+    records::Records,
     said::{SAY_AGAIN, Said},
-    slips::{PrintJobs, SlipDesk},
+    session_watch::{self, SessionWatch},
+    slips::{Begun, SlipDesk},
+    words::{link_text, outcome_text, progress_of, status_text},
 };
 use crate::{
     clock, config,
@@ -25,24 +29,23 @@ use crate::{
         worker::{DisplayHandle, KeypadHandle, PrinterHandle},
     },
     journal::Row,
-    opening::{self, Opening, Outcome, Read, Wait, Waits, record::Record, record::Standing},
+    opening::{
+        self, Opening, Outcome, Read, Wait, Waits,
+        record::{Record, Standing},
+    },
     shift::{
         self, Phase, Progress, Refusal, Reply, Shift, ShiftSettings,
-        event::{Event, OpeningId},
+        event::{Event, OpeningId, StartedBy},
     },
     shopify::Shopify,
 };
 
-/// While the shift is open, Shopify is asked this often whether its session still is.
-const SESSION_CHECK: Duration = Duration::from_secs(300);
-/// Edges closer together than this ask once.
-const SESSION_CHECK_PAUSE: Duration = Duration::from_secs(10);
-/// When Shopify could not be asked, for example because the network is up later than this PC.
-const SESSION_CHECK_AGAIN: Duration = Duration::from_secs(30);
-/// An edge this recent starts an opening when the answer says that the session was closed.
-const EDGE_STILL_MEANT: Duration = Duration::from_secs(30);
+/// An opening that was under way when the daemon stopped is asked for again if it began this recently: somebody is there.
+const STILL_THERE: SignedDuration = SignedDuration::from_mins(10);
+/// What the journal could not take is offered again after this long.
+const KEEP_AGAIN: Duration = Duration::from_secs(5);
 /// On stop, a request that is on its way gets this long for its answer; after it the journal says "sending" and the next
-/// start reads first.
+/// start reads first. A slip under way gets it too, for its proof.
 const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 /// The devices of one till.
@@ -65,7 +68,6 @@ pub(super) struct House {
     pub recorder: Recorder,
     pub shopify: Arc<Shopify>,
     pub commands: mpsc::Receiver<Command>,
-    pub view: watch::Sender<TillView>,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -75,39 +77,45 @@ enum Answer {
     Stored { opening: OpeningId, result: Result<Arc<Row>, String> },
     Sent { opening: OpeningId, outcome: Outcome },
     Read { opening: OpeningId, read: Read },
-    SessionChecked { read: Read, edge: Option<Instant> },
-    ShiftClosedStored { result: Result<Arc<Row>, String>, edge: Option<Instant> },
-    SlipIntent { opening: OpeningId, kind: &'static str, result: Result<Arc<Row>, String> },
-    SlipResult { result: Result<Arc<Row>, String>, event: Event },
-    Kept { result: Result<Arc<Row>, String> },
+    SessionChecked { opening: OpeningId, read: Read },
+    SlipIntent { begun: Begun, result: Result<Arc<Row>, String> },
+    Kept { opening: OpeningId, event: Event, result: Result<Arc<Row>, String> },
     Warmed,
 }
 
 type Pending = FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + Send>>>;
 type Waiter = oneshot::Sender<Result<Reply, Refusal>>;
 
+/// Openings of one till with their rows, oldest row first: the unsettled opening if there is one, then the newest ones.
+pub(super) type History = Vec<(OpeningId, Vec<Row>)>;
+
 pub(super) struct Till {
     house: House,
     devices: Devices,
     shift: Shift,
     opening: Option<(OpeningId, Opening)>,
-    record: Option<Record>,
+    records: Records,
     slips: SlipDesk,
+    session: SessionWatch,
+    /// What the journal could not take, and when it is offered again.
+    unkept: Vec<(OpeningId, Event)>,
+    keep_again: Option<Instant>,
+    /// The daemon stops: nothing new is begun.
+    ending: bool,
     pending: Pending,
     waiters: HashMap<u64, Waiter>,
     next_op: u64,
     wake_shift: Option<Instant>,
     wake_opening: Option<Instant>,
-    wake_session: Instant,
     say_again: Instant,
+    view: watch::Sender<TillView>,
+    drawer: Known<DrawerState>,
+    printer: Known<PrinterStatus>,
+    display: Option<Known<Link>>,
+    keypads: Vec<Known<Link>>,
     said_store: Said,
     said_answer: Said,
     said_read: Said,
-    session_checked: Option<Instant>,
-    drawer: DrawerState,
-    printer: PrinterStatus,
-    display: Option<Link>,
-    keypads: Vec<Link>,
 }
 
 fn waits(timing: &config::Timing) -> Waits {
@@ -128,52 +136,85 @@ fn fresh_id() -> OpeningId {
 }
 
 impl Till {
-    /// `history`: the till's newest opening, if any, as the journal has it.
-    pub(super) fn new(house: House, devices: Devices, history: Option<(OpeningId, Vec<Row>)>) -> Self {
-        let now = clock::now();
+    /// `history`: what the journal has of the till's openings, see [`History`].
+    /// Gives what the till shows of itself, too.
+    pub(super) fn new(house: House, devices: Devices, history: History) -> (Self, watch::Receiver<TillView>) {
+        let (now, wall) = (clock::now(), clock::wall());
         let settings = shift_settings(&house);
-        let record = history.as_ref().and_then(|(id, rows)| Record::read(id, rows.iter().map(|r| (r.at, &r.event))));
-        let opening = history.as_ref().and_then(|(id, rows)| {
+        let opening = history.first().and_then(|(id, rows)| {
             let events: Vec<Event> = rows.iter().map(|r| r.event.clone()).collect();
             Some((id.clone(), Opening::resume(id.clone(), &events, waits(&house.timing), now)?))
         });
-        let shift = match (&opening, &record) {
+        let read = |(id, rows): &(OpeningId, Vec<Row>)| Record::read(id, rows.iter().map(|r| (r.at, &r.event)));
+        let records = Records::new(history.iter().filter_map(read), house.till.count.second_slip);
+        let shift = match (&opening, records.current()) {
             (Some((id, _)), _) => Shift::resumed(settings, id.clone()),
-            (None, record) => Shift::new(settings, record.as_ref().is_some_and(Record::holds_the_shift_open)),
+            (None, Some(record)) => match &record.standing {
+                Standing::NeedsAttention { prompt, .. } if record.needs_a_person() => {
+                    let open = record.holds_the_shift_open();
+                    Shift::needs_attention(settings, record.id.clone(), open, prompt.clone())
+                }
+                Standing::Started
+                | Standing::Cancelled { .. }
+                | Standing::Counted
+                | Standing::Sending
+                | Standing::Waiting { .. }
+                | Standing::Unknown { .. }
+                | Standing::Confirmed { .. }
+                | Standing::Refused { .. }
+                | Standing::NeedsAttention { .. } => Shift::new(settings, record.holds_the_shift_open()),
+            },
+            (None, None) => Shift::new(settings, false),
         };
         let why = |what: &str| format!("{what} has not answered yet");
         let drawer = match (&house.till.drawer, &house.till.printer) {
             (Some(_), Some(_)) => DrawerState::Unknown { why: why("the printer") },
             (None, _) | (_, None) => DrawerState::Unknown { why: "no drawer is configured".to_owned() },
         };
-        let keypads = devices.keypads.iter().map(|_| Link::Starting).collect();
-        let display = devices.display.as_ref().map(|_| Link::Starting);
         let printer =
             PrinterStatus { link: Link::Starting, online: None, paper: None, cover_open: None, error: None, identity: None };
         let slips = SlipDesk::new(house.till.printer.as_ref(), &house.shop, &house.till);
-        Self {
+        let drawer = Known::new(wall, drawer);
+        let view = TillView {
+            name: house.till.name.clone(),
+            drawer: drawer_view(&drawer),
+            printer: None,
+            display: None,
+            keypads: vec![],
+            shift: "closed",
+            phase: shift.phase(),
+            wrong_numbers: 0,
+            opening: None,
+        };
+        let (view, shown) = watch::channel(view);
+        let till = Self {
             shift,
             opening,
-            record,
+            records,
             slips,
+            session: SessionWatch::new(now),
+            unkept: Vec::new(),
+            keep_again: None,
+            ending: false,
             pending: FuturesUnordered::new(),
             waiters: HashMap::new(),
             next_op: 1,
             wake_shift: None,
             wake_opening: None,
-            wake_session: now + SESSION_CHECK,
             say_again: now + SAY_AGAIN,
+            view,
             said_store: Said::default(),
             said_answer: Said::default(),
             said_read: Said::default(),
-            session_checked: None,
             drawer,
-            printer,
-            display,
-            keypads,
+            printer: Known::new(wall, printer),
+            display: devices.display.as_ref().map(|_| Known::new(wall, Link::Starting)),
+            keypads: devices.keypads.iter().map(|_| Known::new(wall, Link::Starting)).collect(),
             house,
             devices,
-        }
+        };
+        till.publish();
+        (till, shown)
     }
 
     /// Works until told to stop.
@@ -200,33 +241,36 @@ impl Till {
 
     /// The first frame, and whatever a restart left to do.
     fn begin(&mut self) {
-        let now = clock::now();
         self.shift_input(shift::Input::Tick);
-        let interrupted = self.record.as_ref().and_then(|r| Some((r.id.clone(), r.slip_interrupted()?.to_owned())));
-        if let Some((id, kind)) = interrupted {
+        let interrupted = self.records.all().flat_map(|r| r.slips_interrupted().map(|kind| (r.id.clone(), kind.to_owned())));
+        for (id, kind) in interrupted.collect::<Vec<_>>() {
             let why = "drawerbridge was restarted while the slip was printed: look whether it is there, else reprint it";
-            self.keep(Some(id), Event::SlipNotProven { kind, why: why.to_owned() });
+            self.keep(id, Event::SlipNotProven { kind, why: why.to_owned() });
         }
         if self.opening.is_some() {
+            let unknown = |r: &&Record| matches!(r.standing, Standing::Sending | Standing::Unknown { .. });
+            if let Some(opening) = self.records.current().filter(unknown).map(|r| r.id.clone()) {
+                self.shift_input(shift::Input::Progress { opening, progress: Progress::Checking });
+            }
             self.opening_input(opening::Input::Go);
         }
-        let unfinished = self.record.as_ref().filter(|r| r.standing == Standing::Started).map(|r| r.id.clone());
-        if let Some(id) = unfinished {
-            info!(opening = %id, "an opening was under way when drawerbridge stopped: it is asked for again");
-            self.keep(Some(id), Event::OpeningCancelled { why: "drawerbridge was restarted".to_owned() });
-            self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
+        let unfinished = self.records.current().filter(|r| r.standing == Standing::Started);
+        if let Some((id, by, at)) = unfinished.map(|r| (r.id.clone(), r.by, r.at)) {
+            self.keep(id.clone(), Event::OpeningCancelled { why: "drawerbridge was restarted".to_owned() });
+            if by == Some(StartedBy::Drawer) && clock::wall().duration_since(at).abs() < STILL_THERE {
+                info!(opening = %id, "an opening was under way when drawerbridge stopped: it is asked for again");
+                self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
+            }
         }
-        // Over night somebody may have closed the session.
-        self.check_session(None);
-        self.slips.consider(now, self.record.as_ref());
+        self.check_session();
         self.slip_due();
     }
 
     fn next_wake(&self) -> Instant {
-        [self.wake_shift, self.wake_opening, self.slips.wake()]
+        [self.wake_shift, self.wake_opening, self.slips.wake(), self.session.wake(), self.keep_again]
             .into_iter()
             .flatten()
-            .fold(self.wake_session.min(self.say_again), Instant::min)
+            .fold(self.say_again, Instant::min)
     }
 
     fn tick(&mut self) {
@@ -239,18 +283,29 @@ impl Till {
             self.wake_opening = None;
             self.opening_input(opening::Input::Tick);
         }
-        if now >= self.wake_session {
-            self.wake_session = now + SESSION_CHECK;
-            self.check_session(None);
-        }
-        if now >= self.say_again {
-            self.say_again = now + SAY_AGAIN;
-            if let Some(record) = self.record.as_ref().filter(|r| r.counted.is_some() && !r.standing.is_settled()) {
-                warn!(opening = %record.id, state = record.standing.name(), why = record.standing.why(),
-                    "the count is safe, and Shopify has not confirmed it for ten minutes");
+        if self.keep_again.is_some_and(|at| now >= at) {
+            self.keep_again = None;
+            for (opening, event) in std::mem::take(&mut self.unkept) {
+                self.keep(opening, event);
             }
         }
+        self.check_session();
+        if now >= self.say_again {
+            self.say_again = now + SAY_AGAIN;
+            self.say_what_is_unresolved();
+        }
         self.slip_due();
+    }
+
+    /// Design, "What we promise": whatever is unresolved for ten minutes is shown and logged.
+    fn say_what_is_unresolved(&self) {
+        let Some(record) = self.records.current().filter(|r| r.counted.is_some()) else { return };
+        let (opening, state, why) = (&record.id, record.standing.name(), record.standing.why());
+        if record.needs_a_person() {
+            warn!(%opening, state, why, "a person must decide: see `drawerbridge openings show`");
+        } else if !record.standing.is_settled() {
+            warn!(%opening, state, why, "the count is safe, and Shopify has not confirmed it for ten minutes");
+        }
     }
 
     // --- devices
@@ -259,32 +314,38 @@ impl Till {
         match event {
             DeviceEvent::Drawer(event) => self.drawer(event),
             DeviceEvent::Printer(status) => {
-                let (before, after) = (status_text(&self.printer), status_text(&status));
-                self.printer = status;
-                if self.house.till.display.as_ref().is_some_and(|d| d.port == config::Port::ViaPrinter) {
-                    self.display = Some(self.printer.link.clone());
+                let (before, after) = (status_text(self.printer.get()), status_text(&status));
+                if self.house.till.display.as_ref().is_some_and(|d| d.port == config::Port::ViaPrinter)
+                    && let Some(display) = &mut self.display
+                {
+                    display.set(clock::wall(), status.link.clone());
                 }
+                self.printer.set(clock::wall(), status);
                 if before != after {
                     self.note(Event::PrinterStatus { status: after });
                 }
             }
             DeviceEvent::Display(link) => {
                 self.note(Event::DisplayStatus { status: link_text(&link) });
-                self.display = Some(link);
+                if let Some(display) = &mut self.display {
+                    display.set(clock::wall(), link);
+                }
             }
             DeviceEvent::Keypad(link) => self.keypad(from, link),
             DeviceEvent::Key(key) => self.shift_input(shift::Input::Key(key)),
             DeviceEvent::Badge(number) => self.shift_input(shift::Input::Badge(number)),
             DeviceEvent::KeysLost => self.shift_input(shift::Input::KeysLost),
             DeviceEvent::Printed { job, outcome } => {
-                if let Some((opening, kind)) = self.slips.over(job) {
+                if let Some(Begun { opening, kind }) = self.slips.over(job) {
+                    let kind = kind.to_owned();
                     let event = match outcome {
                         PrintOutcome::Printed { by } => Event::SlipPrinted { kind, proof: by.to_owned() },
                         PrintOutcome::NotProven { why } => Event::SlipNotProven { kind, why },
                     };
-                    self.slip_result(opening, event);
+                    self.keep(opening, event);
                 }
             }
+            DeviceEvent::PrintTurn { job } => self.begin_slip(job),
             DeviceEvent::PrintWaits { job, why } => warn!(till = self.house.till.name, job, why, "the slip waits"),
         }
     }
@@ -292,38 +353,43 @@ impl Till {
     fn drawer(&mut self, event: DrawerEvent) {
         match event {
             DrawerEvent::Opened(by) => {
-                self.drawer = DrawerState::Open;
+                self.drawer.set(clock::wall(), DrawerState::Open);
                 let by = match by {
                     OpenedBy::Command => "command",
                     OpenedBy::Key => "key",
                 };
                 self.note(Event::DrawerOpened { by: by.to_owned() });
-                let was_open = self.shift.phase() == Phase::Open;
-                self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
-                if was_open {
-                    self.check_session(Some(clock::now()));
+                let now = clock::now();
+                if self.session_to_watch().is_some() {
+                    self.session.edge(now);
                 }
+                self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
+                self.check_session();
             }
             DrawerEvent::Closed { after } => {
-                self.drawer = DrawerState::Closed;
+                self.drawer.set(clock::wall(), DrawerState::Closed);
                 let open_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 self.note(Event::DrawerClosed { open_ms });
                 self.shift_input(shift::Input::DrawerClosed);
             }
             DrawerEvent::LeftOpen => {
-                self.drawer = DrawerState::LeftOpen;
+                self.drawer.set(clock::wall(), DrawerState::LeftOpen);
                 self.note(Event::DrawerLeftOpen {});
             }
-            DrawerEvent::State(state) => self.drawer = state,
+            DrawerEvent::State(state) => {
+                let open = matches!(state, DrawerState::Open | DrawerState::LeftOpen);
+                self.drawer.set(clock::wall(), state);
+                self.shift_input(shift::Input::DrawerIs { open });
+            }
         }
     }
 
     fn keypad(&mut self, from: usize, link: Link) {
         self.note(Event::KeypadStatus { status: link_text(&link) });
-        let up = |links: &[Link]| links.iter().filter(|l| **l == Link::Up).count();
+        let up = |links: &[Known<Link>]| links.iter().filter(|l| *l.get() == Link::Up).count();
         let before = up(&self.keypads);
         if let Some(slot) = self.keypads.get_mut(from) {
-            *slot = link;
+            slot.set(clock::wall(), link);
         }
         match (before, up(&self.keypads)) {
             (0, 0) | (1.., 0) => self.shift_input(shift::Input::KeypadGone),
@@ -347,7 +413,7 @@ impl Till {
                     let answer = self.house.recorder.begin(&self.house.till.name, Some(&opening), event);
                     self.push(async move { Answer::CountSaved { opening, result: settled(answer).await } });
                 }
-                shift::Output::Record { opening, event } => self.keep(Some(opening), event),
+                shift::Output::Record { opening, event } => self.keep(opening, event),
                 shift::Output::Reply { op, result } => {
                     if let Some(waiter) = self.waiters.remove(&op) {
                         // The client may have hung up; the answer stands in the journal.
@@ -361,6 +427,7 @@ impl Till {
                         Answer::Warmed
                     });
                 }
+                shift::Output::StartWanted => self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() }),
                 shift::Output::WakeAt(at) => self.wake_shift = Some(at),
             }
         }
@@ -397,6 +464,9 @@ impl Till {
         machine.clock_is(self.house.shopify.wall_clock());
         for output in machine.handle(clock::now(), input) {
             match output {
+                // Nothing of it has left: the next start goes on from what the journal says, without a quiet period.
+                opening::Output::Store(Event::OpeningSending { .. }) | opening::Output::ReadSessions { .. }
+                    if self.ending => {}
                 opening::Output::Store(event) => {
                     let opening = id.clone();
                     let answer = self.house.recorder.begin(&self.house.till.name, Some(&id), event);
@@ -431,29 +501,20 @@ impl Till {
                 return;
             }
         };
+        self.records.take(&row);
         self.said_store.over();
-        self.take(&row);
         self.opening_input(opening::Input::Stored);
         if let Some(progress) = progress_of(&row.event) {
-            self.shift_input(shift::Input::Progress { opening, progress });
+            self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
         }
-        if matches!(&row.event, Event::OpeningNeedsAttention { kind, .. } if kind == "foreign_session") {
+        if self.records.find(&opening).is_some_and(|r| r.needs_a_person() && r.holds_the_shift_open()) {
             self.shift_input(shift::Input::ShiftOpen);
         }
         if self.opening.as_ref().is_some_and(|(_, o)| o.is_settled()) {
             self.opening = None;
             self.wake_opening = None;
         }
-        self.slips.consider(clock::now(), self.record.as_ref());
         self.slip_due();
-    }
-
-    fn take(&mut self, row: &Row) {
-        let Some(id) = &row.opening else { return };
-        match self.record.as_mut() {
-            Some(record) if record.id == *id => record.take(&row.event),
-            Some(_) | None => self.record = Record::read(id, [(row.at, &row.event)]),
-        }
     }
 
     // --- answers
@@ -476,33 +537,20 @@ impl Till {
                 }
                 self.if_current(&opening, opening::Input::Read(read));
             }
-            Answer::SessionChecked { read, edge } => self.session_checked(&read, edge),
-            Answer::ShiftClosedStored { result: Ok(row), edge } => {
-                self.take(&row);
-                self.shift_input(shift::Input::ShiftClosed);
-                if edge.is_some_and(|at| clock::now() < at + EDGE_STILL_MEANT) {
-                    self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
-                }
+            Answer::SessionChecked { opening, read } => self.session_checked(&opening, &read),
+            Answer::SlipIntent { begun, result: Ok(row) } => {
+                self.records.take(&row);
+                self.print(begun);
             }
-            Answer::SlipIntent { opening, kind, result: Ok(row) } => {
-                self.take(&row);
-                self.print(&opening, kind);
+            Answer::SlipIntent { begun, result: Err(why) } => {
+                warn!(opening = %begun.opening, kind = begun.kind, why, "the slip waits, because the journal cannot note it");
+                self.slips.not_noted(clock::now());
             }
-            Answer::SlipIntent { kind, result: Err(why), .. } => {
-                warn!(kind, why, "no slip is printed, because the journal cannot note it");
-                self.slips.not_begun();
-            }
-            Answer::SlipResult { result, event } => match result {
-                Ok(row) => {
-                    self.take(&row);
-                    self.slips.consider(clock::now(), self.record.as_ref());
-                    self.slip_due();
-                }
-                Err(why) => warn!(event = event.name(), why, "not kept in the journal"),
-            },
-            Answer::Kept { result: Ok(row) } => self.take(&row),
-            Answer::ShiftClosedStored { result: Err(why), .. } | Answer::Kept { result: Err(why) } => {
-                warn!(why, "an event could not be kept in the journal");
+            Answer::Kept { result: Ok(row), opening: _, event: _ } => self.kept(&row),
+            Answer::Kept { opening, event, result: Err(why) } => {
+                warn!(%opening, event = event.name(), why, "an event could not be kept in the journal: it is tried again");
+                self.unkept.push((opening, event));
+                self.keep_again.get_or_insert(clock::now() + KEEP_AGAIN);
             }
             Answer::Warmed => {}
         }
@@ -523,7 +571,7 @@ impl Till {
     fn count_saved(&mut self, opening: OpeningId, result: Result<Arc<Row>, String>) {
         match result {
             Ok(row) => {
-                self.take(&row);
+                self.records.take(&row);
                 self.say_again = clock::now() + SAY_AGAIN;
                 if let Event::OpeningCounted(counted) = &row.event {
                     let machine = Opening::new(opening.clone(), counted.clone(), waits(&self.house.timing));
@@ -531,7 +579,7 @@ impl Till {
                     self.opening_input(opening::Input::Go);
                 }
                 self.shift_input(shift::Input::Saved { opening });
-                self.slips.consider(clock::now(), self.record.as_ref());
+                self.slip_due();
             }
             Err(why) => self.shift_input(shift::Input::SaveFailed { opening, why }),
         }
@@ -545,58 +593,64 @@ impl Till {
 
     // --- is the session still open?
 
-    fn check_session(&mut self, edge: Option<Instant>) {
-        let now = clock::now();
-        let open = self.shift.phase() == Phase::Open && self.record.as_ref().is_some_and(|r| r.session().is_some());
-        let lately = self.session_checked.is_some_and(|at| now < at + SESSION_CHECK_PAUSE);
-        if !open || (lately && edge.is_some()) {
-            return;
-        }
-        self.session_checked = Some(now);
-        let (shopify, device) = (Arc::clone(&self.house.shopify), self.house.till.device_id.clone());
-        self.push(async move { Answer::SessionChecked { read: shopify.sessions_of_device(&device).await, edge } });
+    /// The opening whose session is open as far as we know.
+    fn session_to_watch(&self) -> Option<&Record> {
+        let settled = |r: &&Record| r.holds_the_shift_open() && r.standing.is_settled();
+        self.records.current().filter(settled)
     }
 
-    fn session_checked(&mut self, read: &Read, edge: Option<Instant>) {
-        let Read::Healthy(opening::SessionList { sessions, .. }) = read else {
-            self.wake_session = self.wake_session.min(clock::now() + SESSION_CHECK_AGAIN);
+    fn check_session(&mut self) {
+        let watched = self.session_to_watch().and_then(|r| Some((r.id.clone(), r.counted.as_ref()?)));
+        let watched = watched.map(|(id, counted)| (id, counted.point_of_sale_device_id.clone()));
+        if !self.session.ask(clock::now(), watched.is_some() && !self.ending) {
             return;
-        };
-        let Some(record) = self.record.as_ref().filter(|r| r.holds_the_shift_open()) else { return };
-        let Some(ours) = record.session() else { return };
-        let any_open = sessions.iter().any(|s| s.status == "OPEN");
-        let ours_seen_closed = sessions.iter().any(|s| s.id == ours.id && s.status == "CLOSED");
-        if ours_seen_closed && !any_open {
-            let (id, session_id) = (record.id.clone(), ours.id.clone());
-            let answer = self.house.recorder.begin(&self.house.till.name, Some(&id), Event::ShiftClosed { session_id });
-            self.push(async move { Answer::ShiftClosedStored { result: settled(answer).await, edge } });
+        }
+        let Some((opening, device)) = watched else { return };
+        let shopify = Arc::clone(&self.house.shopify);
+        self.push(async move { Answer::SessionChecked { opening, read: shopify.sessions_of_device(&device).await } });
+    }
+
+    fn session_checked(&mut self, opening: &OpeningId, read: &Read) {
+        self.session.answered(clock::now(), matches!(read, Read::Healthy(_)));
+        let Read::Healthy(sessions) = read else { return };
+        let Some(record) = self.session_to_watch().filter(|r| r.id == *opening) else { return };
+        if session_watch::is_over(record, sessions) {
+            let session_id = record.session().map_or_else(|| "unknown".to_owned(), |s| s.id.clone());
+            self.keep(opening.clone(), Event::ShiftClosed { session_id });
         }
     }
 
     // --- slips
 
     fn slip_due(&mut self) {
-        let Some((opening, kind)) = self.slips.begin(clock::now(), self.record.as_ref()) else { return };
-        let event = Event::SlipSending { kind: kind.to_owned() };
-        let answer = self.house.recorder.begin(&self.house.till.name, Some(&opening), event);
-        self.push(async move { Answer::SlipIntent { opening, kind, result: settled(answer).await } });
-    }
-
-    fn print(&mut self, opening: &OpeningId, kind: &'static str) {
+        if self.ending {
+            return;
+        }
         let Some(printer) = &self.devices.printer else { return };
-        match self.slips.compose(opening, kind, self.record.as_ref()) {
-            Ok(PrintJobs { job, pieces }) => printer.print(job, pieces),
-            Err(why) => {
-                warn!(why, "the slip could not be composed");
-                self.slips.not_begun();
-                self.slip_result(opening.clone(), Event::SlipNotProven { kind: kind.to_owned(), why });
-            }
+        if let Some(job) = self.slips.ask(clock::now(), &self.records) {
+            printer.ask_turn(job);
         }
     }
 
-    fn slip_result(&mut self, opening: OpeningId, event: Event) {
-        let answer = self.house.recorder.begin(&self.house.till.name, Some(&opening), event.clone());
-        self.push(async move { Answer::SlipResult { result: settled(answer).await, event } });
+    fn begin_slip(&mut self, job: u64) {
+        if self.ending {
+            return;
+        }
+        let Some(begun) = self.slips.turn(clock::now(), job, &self.records) else { return };
+        let event = Event::SlipSending { kind: begun.kind.to_owned() };
+        let answer = self.house.recorder.begin(&self.house.till.name, Some(&begun.opening), event);
+        self.push(async move { Answer::SlipIntent { begun, result: settled(answer).await } });
+    }
+
+    fn print(&mut self, begun: Begun) {
+        let Some(printer) = &self.devices.printer else { return };
+        match self.slips.compose(&begun, &self.records) {
+            Ok((job, pieces)) => printer.print(job, pieces),
+            Err(why) => {
+                warn!(opening = %begun.opening, why, "the slip could not be composed");
+                self.keep(begun.opening, Event::SlipNotProven { kind: begun.kind.to_owned(), why });
+            }
+        }
     }
 
     // --- small things
@@ -609,22 +663,38 @@ impl Till {
         self.house.recorder.note(&self.house.till.name, event);
     }
 
-    fn keep(&self, opening: Option<OpeningId>, event: Event) {
-        let answer = self.house.recorder.begin(&self.house.till.name, opening.as_ref(), event);
-        self.push(async move { Answer::Kept { result: settled(answer).await } });
+    /// A fact for the journal. It is offered again until the journal takes it.
+    fn keep(&self, opening: OpeningId, event: Event) {
+        let answer = self.house.recorder.begin(&self.house.till.name, Some(&opening), event.clone());
+        self.push(async move { Answer::Kept { opening, event, result: settled(answer).await } });
+    }
+
+    /// It is on disk: what follows from it.
+    fn kept(&mut self, row: &Row) {
+        self.records.take(row);
+        if let Event::ShiftClosed { .. } = row.event {
+            self.shift_input(shift::Input::ShiftClosed);
+            if self.session.over(clock::now()) {
+                self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
+            }
+        }
+        self.slip_due();
     }
 
     fn publish(&self) {
-        let view = TillView::of(
-            &self.house.till.name,
-            &self.drawer,
-            self.devices.printer.as_ref().map(|_| &self.printer),
-            self.display.as_ref(),
-            self.keypads.iter().map(KeypadView::of).collect(),
-            &self.shift,
-            self.record.as_ref(),
-        );
-        self.house.view.send_if_modified(|old| {
+        let phase = self.shift.phase();
+        let view = TillView {
+            name: self.house.till.name.clone(),
+            drawer: drawer_view(&self.drawer),
+            printer: self.devices.printer.as_ref().map(|_| printer_view(&self.printer)),
+            display: self.display.as_ref().map(LinkView::of),
+            keypads: self.keypads.iter().map(LinkView::of).collect(),
+            shift: if matches!(phase, Phase::Saved | Phase::Open) { "open" } else { "closed" },
+            phase,
+            wrong_numbers: self.shift.wrong_numbers(),
+            opening: self.records.current().map(OpeningView::of),
+        };
+        self.view.send_if_modified(|old| {
             let changed = *old != view;
             if changed {
                 *old = view;
@@ -633,22 +703,47 @@ impl Till {
         });
     }
 
+    /// Nothing new is begun; what is on its way gets a moment for its answer, and the devices are left in order.
     async fn end(mut self) {
-        let until = clock::now() + LAST_ANSWER;
-        while !self.pending.is_empty() && clock::now() < until {
-            match tokio::time::timeout_at(until.into(), self.pending.next()).await {
-                Ok(Some(answer)) => self.answer(answer),
-                Ok(None) | Err(_) => break,
+        self.ending = true;
+        self.settle_within(LAST_ANSWER, |till| till.pending.is_empty() && !till.slips.is_under_way()).await;
+        let (printer, display) = (self.devices.printer.take(), self.devices.display.take());
+        let keypads = std::mem::take(&mut self.devices.keypads);
+        let close = async move {
+            for keypad in keypads {
+                keypad.close().await;
+            }
+            if let Some(display) = display {
+                display.close().await;
+            }
+            if let Some(printer) = printer {
+                printer.close().await;
+            }
+        };
+        // A printer that finishes its slip while it is closed proves it with its last words.
+        tokio::pin!(close);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = self.devices.events.recv() => self.device(0, event),
+                Some(answer) = self.pending.next() => self.answer(answer),
+                () = &mut close => break,
             }
         }
-        for keypad in std::mem::take(&mut self.devices.keypads) {
-            keypad.close().await;
+        while let Ok(event) = self.devices.events.try_recv() {
+            self.device(0, event);
         }
-        if let Some(display) = self.devices.display.take() {
-            display.close().await;
-        }
-        if let Some(printer) = self.devices.printer.take() {
-            printer.close().await;
+        self.settle_within(LAST_ANSWER, |till| till.pending.is_empty()).await;
+    }
+
+    async fn settle_within(&mut self, limit: Duration, settled: impl Fn(&Self) -> bool) {
+        let until = clock::now() + limit;
+        while !settled(self) && clock::now() < until {
+            tokio::select! {
+                Some(event) = self.devices.events.recv() => self.device(0, event),
+                Some(answer) = self.pending.next() => self.answer(answer),
+                () = tokio::time::sleep_until(until.into()) => {}
+            }
         }
     }
 }
@@ -664,71 +759,11 @@ fn shift_settings(house: &House) -> ShiftSettings {
         device_id: till.device_id.clone(),
         reason_code_id: till.reason_code_id.clone(),
         currency: house.shop.currency,
-        count: till.count,
+        count: till.count.clone(),
         echo: till.display.as_ref().map_or(config::Echo::Digits, |d| d.echo),
         idle: till.display.as_ref().map_or_else(Default::default, |d| d.idle.clone()),
         sensor: till.drawer.is_some_and(|d| d.sense != config::Sense::NoSensor),
+        keypad: !till.keypads.is_empty(),
+        confirm_pause: house.timing.confirm_pause,
     }
-}
-
-fn progress_of(event: &Event) -> Option<Progress> {
-    match event {
-        Event::OpeningSending { .. } => Some(Progress::Sending),
-        Event::OpeningNotSent { .. } => Some(Progress::WillSendLater),
-        Event::OpeningUnknown { .. } | Event::OpeningAbsent { .. } => Some(Progress::Checking),
-        Event::OpeningConfirmed { .. } => Some(Progress::Confirmed),
-        Event::OpeningRefused { prompt, .. } => Some(Progress::Refused(prompt.clone())),
-        Event::OpeningNeedsAttention { prompt, .. } => Some(Progress::NeedsAttention(prompt.clone())),
-        Event::DaemonStarted { .. }
-        | Event::DrawerOpened { .. }
-        | Event::DrawerClosed { .. }
-        | Event::DrawerKicked { .. }
-        | Event::DrawerLeftOpen {}
-        | Event::PrinterStatus { .. }
-        | Event::DisplayStatus { .. }
-        | Event::KeypadStatus { .. }
-        | Event::OpeningStarted { .. }
-        | Event::OpeningCancelled { .. }
-        | Event::OpeningCounted(_)
-        | Event::SlipSending { .. }
-        | Event::SlipPrinted { .. }
-        | Event::SlipNotProven { .. }
-        | Event::ShiftClosed { .. } => None,
-    }
-}
-
-fn outcome_text(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Executed(session) => format!("opened {}", session.id),
-        Outcome::Refused { code, message } => format!("refused: {code}: {message}"),
-        Outcome::NotExecuted { why, .. } => format!("not sent: {why}"),
-        Outcome::Rejected { code, message } => format!("rejected: {code}: {message}"),
-        Outcome::Unknown { why } => format!("unknown: {why}"),
-    }
-}
-
-fn link_text(link: &Link) -> String {
-    match link {
-        Link::Starting => "starting".to_owned(),
-        Link::Up => "up".to_owned(),
-        Link::Down { why } => format!("down: {why}"),
-    }
-}
-
-/// One line for people: `up, online, paper ok`.
-fn status_text(status: &PrinterStatus) -> String {
-    let mut parts = vec![link_text(&status.link)];
-    match status.online {
-        Some(true) => parts.push("online".to_owned()),
-        Some(false) => parts.push("offline".to_owned()),
-        None => {}
-    }
-    if let Some(paper) = status.paper {
-        parts.push(super::desk::paper_text(paper).to_owned());
-    }
-    if status.cover_open == Some(true) {
-        parts.push("cover open".to_owned());
-    }
-    parts.extend(status.error.clone());
-    parts.join(", ")
 }

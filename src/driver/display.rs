@@ -3,7 +3,8 @@
 //! ## Why whole frames
 //! The unit answers nothing and forgets at will (a plug of its own, a nudge of the cable). So every change is a complete
 //! picture, at absolute positions, in one write that a line either takes or does not; and the picture goes out again every
-//! [`REDRAW_EVERY`], which is how a unit that was switched off and on shows the right thing again.
+//! [`REDRAW_EVERY`], which is how a unit that was switched off and on shows the right thing again. While nobody uses the till
+//! that is as good every [`REDRAW_IDLE`].
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,10 @@ pub mod cd5220;
 pub mod code_page;
 pub mod escpos;
 
-/// The picture is sent again this often even if nothing changed. Two wake-ups a minute are the price.
-pub const REDRAW_EVERY: Duration = Duration::from_secs(30);
+/// The picture is sent again this often even if nothing changed: somebody stands before it and waits.
+pub const REDRAW_EVERY: Duration = Duration::from_secs(5);
+/// The same for the idle picture. Two wake-ups a minute are the price.
+pub const REDRAW_IDLE: Duration = Duration::from_secs(30);
 
 /// The picture a display should show and the one it was sent.
 #[derive(Debug)]
@@ -108,8 +111,9 @@ impl Screen {
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             Duration::from_micros(bytes.saturating_mul(1_000_000) / rate.max(1))
         });
+        let every = if self.wanted == self.idle { REDRAW_IDLE } else { REDRAW_EVERY };
         self.line =
-            Line::Drawn { bytes_per_second, shown: self.wanted.clone(), free_at: now + wire, redraw_at: now + REDRAW_EVERY };
+            Line::Drawn { bytes_per_second, shown: self.wanted.clone(), free_at: now + wire, redraw_at: now + every };
     }
 
     /// When the last byte has left the wire, if something was sent.

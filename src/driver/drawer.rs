@@ -7,6 +7,11 @@
 //! A contact bounces for some ms, so usual debouncing waits before it says anything. But a bounce follows an edge, it does
 //! not come out of nothing: the first one is reported at once, what follows for 150 ms is ignored, then the settled level
 //! is adopted. A drawer that is slammed and springs open again is seen as that.
+//!
+//! ## When "jammed" is said
+//! A line that stays "closed" is what a jammed drawer shows, and a drawer without a contact, and nothing plugged in at all.
+//! So a jam is claimed only of a line that has moved since the daemon started, for a pulse that nothing stood in front of,
+//! and by a level read after it. Otherwise the kick is not proven, which is the truth.
 use std::time::{Duration, Instant};
 
 use crate::{
@@ -20,6 +25,8 @@ pub const SETTLE: Duration = Duration::from_millis(150);
 const REST_PER_ON: u32 = 4;
 /// A level read earlier does not show that a drawer stays closed (fact sheet, quirk 3).
 const JUDGE_AFTER: Duration = Duration::from_millis(300);
+/// A pulse behind bytes of a slip comes when those are worked off: so long, an opening is still put down to it.
+const LATE_BEHIND_SLIP: Duration = Duration::from_secs(5);
 const NO_SENSOR: &str = "no sensor is configured";
 const NOT_YET_READ: &str = "the drawer's line has not been read yet";
 
@@ -31,6 +38,11 @@ pub enum Input {
         /// HIGH.
         high: bool,
     },
+    /// The level as just reported, of which it is not known what came before: no edge, whatever it was.
+    Baseline {
+        /// HIGH.
+        high: bool,
+    },
     /// The level is not known any more, and why. The next one is a baseline.
     Lost {
         /// In words.
@@ -39,7 +51,10 @@ pub enum Input {
     /// Somebody wants the drawer open.
     Kick,
     /// The bytes of the pulse asked for have left.
-    PulseLeft,
+    PulseLeft {
+        /// Bytes of a slip may stand before it in the printer's buffer.
+        behind_slip: bool,
+    },
     /// The pulse asked for could not be sent.
     PulseFailed {
         /// In words.
@@ -55,6 +70,8 @@ pub enum Output {
     /// Something happened.
     Event(DrawerEvent),
     /// Send the kick's bytes; answer with [`Input::PulseLeft`] or [`Input::PulseFailed`].
+    ///
+    /// The pulse must have left, or failed, before the kick's answer is due.
     Pulse,
     /// The answer to the kick that is being answered.
     Answer(Result<KickOutcome, KickRefused>),
@@ -73,6 +90,10 @@ pub struct Drawer {
     state: State,
     kick: Option<Kick>,
     cool_at: Option<Instant>,
+    /// A pulse that was answered as not proven may still open it until then.
+    late_until: Option<Instant>,
+    /// The line was seen to be open, so something hangs on it.
+    line_works: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,10 +112,10 @@ struct Settling {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kick {
-    /// The pulse is on its way to the wire.
-    Asked,
-    /// The pulse left; the answer is due.
-    Left { due: Instant, judge_from: Instant, sampled: bool },
+    /// The pulse is on its way to the wire; the answer is due all the same.
+    Asked { due: Instant },
+    /// The pulse left.
+    Left { due: Instant, judge_from: Instant, ours_until: Instant, sampled: bool, provable: bool },
 }
 
 impl Drawer {
@@ -113,6 +134,8 @@ impl Drawer {
             state: State::Unknown { why: why.to_owned() },
             kick: None,
             cool_at: None,
+            late_until: None,
+            line_works: false,
         }
     }
     /// The only way in.
@@ -120,23 +143,30 @@ impl Drawer {
         let mut out = Vec::new();
         self.pass_time(now, &mut out);
         match input {
-            Input::Level { high } => match self.sense {
-                Sense::LowIsOpen => self.level(now, !high, &mut out),
-                Sense::HighIsOpen => self.level(now, high, &mut out),
-                Sense::NoSensor => {}
-            },
+            Input::Level { high } => {
+                if let Some(open) = self.means_open(high) {
+                    self.level(now, open, &mut out);
+                }
+            }
+            Input::Baseline { high } => {
+                if let Some(open) = self.means_open(high) {
+                    self.baseline(now, open, &mut out);
+                }
+            }
             Input::Lost { why } => self.lost(why, &mut out),
             Input::Kick => self.kick(now, &mut out),
-            Input::PulseLeft => {
-                if self.kick == Some(Kick::Asked) {
+            Input::PulseLeft { behind_slip } => {
+                if let Some(Kick::Asked { due }) = self.kick {
                     self.cool_at = Some(now + self.on + self.rest);
-                    let wait = if self.sense == Sense::NoSensor { self.on } else { self.answer_within };
-                    let judge_from = now + JUDGE_AFTER.min(wait / 2);
-                    self.kick = Some(Kick::Left { due: now + wait, judge_from, sampled: false });
+                    let due = if self.sense == Sense::NoSensor { due.min(now + self.on) } else { due };
+                    let judge_from = now + JUDGE_AFTER.min(self.answer_within / 2);
+                    let ours = if behind_slip { LATE_BEHIND_SLIP } else { self.answer_within };
+                    self.kick =
+                        Some(Kick::Left { due, judge_from, ours_until: now + ours, sampled: false, provable: !behind_slip });
                 }
             }
             Input::PulseFailed { why } => {
-                if self.kick == Some(Kick::Asked) {
+                if matches!(self.kick, Some(Kick::Asked { .. })) {
                     self.kick = None;
                     out.push(Output::Answer(Err(KickRefused::Unreachable(why))));
                 }
@@ -163,7 +193,7 @@ impl Drawer {
     pub fn answer_due(&self) -> Option<Instant> {
         match self.kick {
             Some(Kick::Left { due, .. }) => Some(due),
-            Some(Kick::Asked) | None => None,
+            Some(Kick::Asked { .. }) | None => None,
         }
     }
     /// What is known.
@@ -186,8 +216,35 @@ impl Drawer {
         } else if self.cool_at.is_some_and(|cool| now < cool) {
             out.push(Output::Refuse(KickRefused::Busy));
         } else {
-            self.kick = Some(Kick::Asked);
+            self.late_until = None;
+            self.kick = Some(Kick::Asked { due: now + self.answer_within });
             out.push(Output::Pulse);
+        }
+    }
+
+    fn means_open(&self, high: bool) -> Option<bool> {
+        match self.sense {
+            Sense::LowIsOpen => Some(!high),
+            Sense::HighIsOpen => Some(high),
+            Sense::NoSensor => None,
+        }
+    }
+
+    fn baseline(&mut self, now: Instant, open: bool, out: &mut Vec<Output>) {
+        match self.state {
+            State::Unknown { .. } => {}
+            State::Closed { settling: None, .. } if !open => return,
+            State::Open { settling: None, .. } if open => return,
+            State::Closed { .. } | State::Open { .. } => self.state = State::Unknown { why: NOT_YET_READ.to_owned() },
+        }
+        self.unprovable();
+        self.level(now, open, out);
+    }
+
+    /// What is read from now on says nothing of what a pulse before did.
+    fn unprovable(&mut self) {
+        if let Some(Kick::Left { provable, .. }) = &mut self.kick {
+            *provable = false;
         }
     }
 
@@ -198,6 +255,7 @@ impl Drawer {
         match &mut self.state {
             // A baseline: what was before is not known, so it is no edge and nobody opened it.
             State::Unknown { .. } => {
+                self.line_works |= open;
                 self.state = if open {
                     State::Open { since: now, said_left_open: false, settling: None }
                 } else {
@@ -215,13 +273,13 @@ impl Drawer {
     }
 
     fn opened(&mut self, now: Instant, out: &mut Vec<Output>) {
+        self.line_works = true;
         // A pulse that is on its way to the wire cannot have opened anything yet.
-        let by = match self.kick {
-            Some(Kick::Left { .. }) => OpenedBy::Command,
-            Some(Kick::Asked) | None => OpenedBy::Key,
-        };
+        let answered = self.kick.take_if(|kick| matches!(kick, Kick::Left { .. })).is_some();
+        let late = self.late_until.take().is_some_and(|until| now < until);
+        let by = if answered || late { OpenedBy::Command } else { OpenedBy::Key };
         out.push(Output::Event(DrawerEvent::Opened(by)));
-        if let Some(Kick::Left { .. }) = self.kick.take_if(|kick| *kick != Kick::Asked) {
+        if answered {
             out.push(Output::Answer(Ok(KickOutcome::Opened)));
         }
         self.state =
@@ -241,6 +299,7 @@ impl Drawer {
         if self.sense == Sense::NoSensor {
             return;
         }
+        self.unprovable();
         let next = State::Unknown { why };
         if self.state != next {
             self.state = next;
@@ -271,19 +330,21 @@ impl Drawer {
             out.push(Output::Event(DrawerEvent::LeftOpen));
             self.say_state(out);
         }
-        if let Some(Kick::Left { due, sampled, .. }) = self.kick
+        if let Some(Kick::Left { due, ours_until, sampled, provable, .. }) = self.kick
             && now >= due
         {
             self.kick = None;
-            self.answer_late(sampled, out);
+            self.late_until = Some(ours_until);
+            self.answer_late(sampled && provable && self.line_works, out);
         }
     }
 
     /// The answer is due and the line has shown no opening.
-    fn answer_late(&mut self, sampled: bool, out: &mut Vec<Output>) {
+    fn answer_late(&mut self, proven: bool, out: &mut Vec<Output>) {
         match &mut self.state {
             // Only a level read after the pulse proves that it stayed closed.
-            State::Closed { jammed, .. } if sampled => {
+            State::Closed { jammed, .. } if proven => {
+                self.late_until = None;
                 let news = !*jammed;
                 *jammed = true;
                 out.push(Output::Answer(Ok(KickOutcome::Jammed)));

@@ -16,7 +16,7 @@ use std::time::Instant;
 pub use self::conversation::Input;
 use self::conversation::{Conversation, Output as Said};
 use crate::{
-    config::{self, Pin, Timing},
+    config::{self, Pin, Sense, Timing},
     device::{DeviceEvent, DrawerEvent, KickOutcome, KickRefused},
     driver::drawer::{self, Drawer},
 };
@@ -32,6 +32,9 @@ pub enum Output {
     Answer(Result<KickOutcome, KickRefused>),
     /// Answer the kick that just came.
     Refuse(KickRefused),
+    /// Throw away what has not left the kernel, and what is left of the last [`Output::Write`]; if that cannot be done, close
+    /// the port and open it again.
+    Discard,
     /// Close the port and open it again: nothing leaves.
     Stuck,
 }
@@ -54,8 +57,9 @@ impl Printer {
         first_id: u16,
     ) -> Self {
         let pin = drawer.map_or(Pin::Two, |drawer| drawer.pin);
+        let senses = drawer.is_some_and(|drawer| drawer.sense != Sense::NoSensor);
         Self {
-            line: Conversation::new(now, &printer.profile, pin, timing, first_id),
+            line: Conversation::new(now, &printer.profile, pin, senses, timing, first_id),
             drawer: drawer.map(|drawer| Drawer::new(drawer, &printer.profile, &timing)),
         }
     }
@@ -87,10 +91,10 @@ impl Printer {
         let drawer = self.drawer.as_ref().and_then(Drawer::wake_at);
         [self.line.wake_at(now), drawer].into_iter().flatten().min()
     }
-    /// Nothing is under way: the port may be closed without tearing anything.
+    /// When the port may be closed without tearing anything, if nothing is under way that takes longer.
     #[must_use]
-    pub fn idle(&self) -> bool {
-        self.line.idle()
+    pub fn settled_at(&self) -> Option<Instant> {
+        self.line.settled_at()
     }
 
     fn pass_on(&mut self, now: Instant, said: Vec<Said>, out: &mut Vec<Output>) {
@@ -98,10 +102,12 @@ impl Printer {
             match said {
                 Said::Write(bytes) => out.push(Output::Write(bytes)),
                 Said::Event(event) => out.push(Output::Event(event)),
+                Said::Discard => out.push(Output::Discard),
                 Said::Stuck => out.push(Output::Stuck),
-                Said::Level { high } => self.tell_drawer(now, drawer::Input::Level { high }, out),
+                Said::Level { high, baseline: false } => self.tell_drawer(now, drawer::Input::Level { high }, out),
+                Said::Level { high, baseline: true } => self.tell_drawer(now, drawer::Input::Baseline { high }, out),
                 Said::LevelLost(why) => self.tell_drawer(now, drawer::Input::Lost { why }, out),
-                Said::PulseLeft => self.tell_drawer(now, drawer::Input::PulseLeft, out),
+                Said::PulseLeft { behind_slip } => self.tell_drawer(now, drawer::Input::PulseLeft { behind_slip }, out),
                 Said::PulseFailed(why) => self.tell_drawer(now, drawer::Input::PulseFailed { why }, out),
             }
         }

@@ -7,8 +7,8 @@
 //! burst; nobody notices. Enter never waits: it ends the run, and what was held goes out before it, in order.
 //!
 //! ## Why a burst is never partly believed
-//! A burst of four or more characters comes from a machine. Ended by Enter it is a badge or nothing: half a card number as
-//! a float would be worse than a "type again". Everything that is thrown away is said with [`Output::KeysLost`], except a
+//! A burst of four or more characters comes from a machine. Ended by Enter it is a badge, else it is nothing: a code whose
+//! scanner ends with Tab, or half a card number, as a float would be worse than a "type again". Everything that is thrown away is said with [`Output::KeysLost`], except a
 //! card's swipe, which nobody meant for us. Bursts appear in no log.
 
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ use crate::device::{Key, profile::KeypadProfile};
 pub mod keystrokes;
 pub mod serial;
 
-/// From so many characters on, a fast run is a machine's. Three can be a 000 key.
-const BURST: usize = 4;
+/// From so many characters on, a fast run is a machine's. Three can be a 000 key. So no badge is shorter.
+pub const BURST: usize = 4;
 
-/// The longest badge. `config::Staff::number` has the same limit.
-const BADGE_MAX: usize = 32;
+/// The longest badge, and the longest staff number.
+pub const BADGE_MAX: usize = 32;
 
 /// Inside a card's swipe a reader may pause between tracks; what comes within this time still belongs to it.
 const SWIPE_SILENCE: Duration = Duration::from_millis(250);
@@ -38,6 +38,8 @@ pub enum Stroke {
     TripleZero,
     /// Accept.
     Enter,
+    /// `0A` with no `0D` before it: accept, unless characters follow at once. Some badge readers begin with it.
+    LineFeed,
     /// Start over.
     Clear,
     /// Delete the last.
@@ -82,6 +84,8 @@ pub struct Keypad {
 #[derive(Debug)]
 enum State {
     Quiet,
+    /// A line feed out of nothing.
+    LineFeed(Instant),
     /// Characters that came closer together than `burst_gap`. Never empty.
     Run(Vec<(Instant, char)>),
     /// Something that is thrown away until it is over.
@@ -116,6 +120,12 @@ impl Keypad {
         let state = std::mem::replace(&mut self.state, State::Quiet);
         self.state = match state {
             State::Quiet => self.in_run(now, vec![], stroke, &mut outputs),
+            // The beginning of a badge: it accepts nothing.
+            State::LineFeed(_) if matches!(stroke, Stroke::Char(_)) => self.in_run(now, vec![], stroke, &mut outputs),
+            State::LineFeed(_) => {
+                outputs.push(Output::Key(Key::Enter));
+                self.in_run(now, vec![], stroke, &mut outputs)
+            }
             State::Run(run) => self.in_run(now, run, stroke, &mut outputs),
             State::Dropping { what, last, lost } => self.in_drop(now, what, last, lost, stroke, &mut outputs),
         };
@@ -144,8 +154,9 @@ impl Keypad {
                 run.push((now, c));
                 return State::Run(run);
             }
-            Stroke::Enter if run.len() >= BURST => out.push(badge(&run)),
-            Stroke::Enter => self.typed(&run, Some(Key::Enter), out),
+            Stroke::LineFeed if run.is_empty() => return State::LineFeed(now),
+            Stroke::Enter | Stroke::LineFeed if run.len() >= BURST => out.push(badge(&run)),
+            Stroke::Enter | Stroke::LineFeed => self.typed(&run, Some(Key::Enter), out),
             Stroke::Clear => self.typed(&run, Some(Key::Clear), out),
             Stroke::Backspace => self.typed(&run, Some(Key::Backspace), out),
             Stroke::DoubleZero => self.typed(&run, Some(Key::DoubleZero), out),
@@ -174,7 +185,7 @@ impl Keypad {
                 State::Quiet
             }
             // Enter belongs to the card or the burst. It must not confirm anything.
-            (Dropped::Swipe(_) | Dropped::TooLong, Stroke::Enter) => {
+            (Dropped::Swipe(_) | Dropped::TooLong, Stroke::Enter | Stroke::LineFeed) => {
                 out.extend(self.after_drop(what, lost));
                 State::Quiet
             }
@@ -202,6 +213,7 @@ impl Keypad {
                 Dropped::Noise,
                 Stroke::Char(_)
                 | Stroke::Enter
+                | Stroke::LineFeed
                 | Stroke::Clear
                 | Stroke::Backspace
                 | Stroke::DoubleZero
@@ -218,6 +230,7 @@ impl Keypad {
         let mut out = vec![];
         match std::mem::replace(&mut self.state, State::Quiet) {
             State::Quiet => {}
+            State::LineFeed(_) => out.push(Output::Key(Key::Enter)),
             State::Run(run) => self.typed(&run, None, &mut out),
             State::Dropping { what, lost, .. } => out.extend(self.after_drop(what, lost)),
         }
@@ -227,6 +240,7 @@ impl Keypad {
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Quiet => None,
+            State::LineFeed(at) => Some(*at + self.burst_gap),
             State::Run(run) => run.last().map(|(at, _)| *at + self.burst_gap),
             State::Dropping { what, last, .. } => Some(*last + self.silence(*what)),
         }
@@ -248,10 +262,10 @@ impl Keypad {
         lost.then_some(Output::KeysLost)
     }
 
-    /// The run was a hand's: its keys, then `last`.
+    /// The run was a hand's, if it is short enough: its keys, then `last`.
     fn typed(&self, run: &[(Instant, char)], last: Option<Key>, out: &mut Vec<Output>) {
         let stray = run.iter().any(|(_, c)| !is_key(*c));
-        if stray && (self.strays == Strays::AreNoise || run.len() >= BURST) {
+        if run.len() >= BURST || (stray && self.strays == Strays::AreNoise) {
             out.push(Output::KeysLost);
             return;
         }

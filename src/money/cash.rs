@@ -3,7 +3,7 @@
 //! ## Why a table and not CLDR
 //! CLDR has no cash rounding for AUD, NZD, EUR, SGD and MYR, and no table of coins at all. What is here comes from vendors'
 //! manuals and central banks where they were found, from general knowledge where not (marked). A currency that is missing
-//! has no denominations: its float is counted as one total.
+//! has no denominations: its float is counted as one total, unless the settings list them.
 use super::{Amount, Currency};
 
 /// Coins and notes of one currency in minor units.
@@ -13,28 +13,128 @@ struct Cash {
     usual: &'static [i64],
     /// What exists and is rarely seen in a till: accepted, never asked for.
     rare: &'static [i64],
+    /// The largest note that floats are made of; notes above it come from customers.
+    float_note: i64,
 }
 
-/// Central banks' and mints' lists; NZD, DKK and NOK from general knowledge.
+/// So many of the largest note in a float are one zero too many: public procedures start tills with 120 to 400 dollars, in
+/// Japan with about 100,000 yen (fact sheet "displays and keypads", 4.2), and 00 pressed twice makes 15,000 of 150.
+const FLOAT_NOTES_MAX: i64 = 20;
+
+/// Central banks' and mints' lists. From general knowledge, to be checked with the merchant or replaced in the settings
+/// (`[till.count] denominations`): NZD, DKK, NOK and all from HUF on.
 const CASH: &[Cash] = &[
-    Cash { code: "USD", usual: &[10_000, 5_000, 2_000, 1_000, 500, 100, 25, 10, 5, 1], rare: &[200, 50] },
-    Cash { code: "CAD", usual: &[10_000, 5_000, 2_000, 1_000, 500, 200, 100, 25, 10, 5], rare: &[] },
-    Cash { code: "EUR", usual: &[20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5, 2, 1], rare: &[50_000] },
-    // The 100 pound note is Scottish and Northern Irish.
-    Cash { code: "GBP", usual: &[5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5, 2, 1], rare: &[10_000] },
-    Cash { code: "AUD", usual: &[10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5], rare: &[] },
-    Cash { code: "CHF", usual: &[100_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5], rare: &[] },
-    Cash { code: "JPY", usual: &[10_000, 5_000, 1_000, 500, 100, 50, 10, 5, 1], rare: &[2_000] },
-    Cash { code: "SEK", usual: &[100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100], rare: &[] },
+    Cash {
+        code: "USD",
+        usual: &[10_000, 5_000, 2_000, 1_000, 500, 100, 25, 10, 5, 1],
+        rare: &[200, 50],
+        float_note: 10_000,
+    },
+    Cash { code: "CAD", usual: &[10_000, 5_000, 2_000, 1_000, 500, 200, 100, 25, 10, 5], rare: &[], float_note: 10_000 },
+    Cash {
+        code: "EUR",
+        usual: &[20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5, 2, 1],
+        rare: &[50_000],
+        float_note: 10_000,
+    },
+    Cash {
+        code: "GBP",
+        usual: &[5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5, 2, 1],
+        // Scottish and Northern Irish.
+        rare: &[10_000],
+        float_note: 5_000,
+    },
+    Cash { code: "AUD", usual: &[10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5], rare: &[], float_note: 10_000 },
+    Cash {
+        code: "CHF",
+        usual: &[100_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5],
+        rare: &[],
+        float_note: 10_000,
+    },
+    Cash { code: "JPY", usual: &[10_000, 5_000, 1_000, 500, 100, 50, 10, 5, 1], rare: &[2_000], float_note: 10_000 },
+    Cash {
+        code: "SEK",
+        usual: &[100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100],
+        rare: &[],
+        float_note: 100_000,
+    },
     Cash {
         code: "INR",
         usual: &[50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100],
         // The 2000 note is being withdrawn since 2023.
         rare: &[200_000, 50],
+        float_note: 50_000,
     },
-    Cash { code: "NZD", usual: &[10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10], rare: &[] },
-    Cash { code: "DKK", usual: &[50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50], rare: &[100_000] },
-    Cash { code: "NOK", usual: &[100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 100], rare: &[] },
+    Cash { code: "NZD", usual: &[10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10], rare: &[], float_note: 10_000 },
+    Cash {
+        code: "DKK",
+        usual: &[50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50],
+        rare: &[100_000],
+        float_note: 50_000,
+    },
+    Cash {
+        code: "NOK",
+        usual: &[100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 100],
+        rare: &[],
+        float_note: 50_000,
+    },
+    Cash {
+        code: "HUF",
+        usual: &[2_000_000, 1_000_000, 500_000, 200_000, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500],
+        rare: &[],
+        float_note: 2_000_000,
+    },
+    Cash {
+        code: "CZK",
+        usual: &[500_000, 200_000, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100],
+        rare: &[],
+        float_note: 100_000,
+    },
+    Cash {
+        code: "PLN",
+        usual: &[20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5, 2, 1],
+        rare: &[50_000],
+        float_note: 10_000,
+    },
+    Cash {
+        code: "RSD",
+        usual: &[500_000, 200_000, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100],
+        rare: &[],
+        float_note: 200_000,
+    },
+    Cash { code: "ISK", usual: &[10_000, 5_000, 1_000, 500, 100, 50, 10, 5, 1], rare: &[2_000], float_note: 10_000 },
+    Cash {
+        code: "ILS",
+        usual: &[20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 10],
+        rare: &[],
+        float_note: 20_000,
+    },
+    Cash {
+        code: "ZAR",
+        usual: &[20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10],
+        rare: &[5],
+        float_note: 20_000,
+    },
+    Cash { code: "SGD", usual: &[10_000, 5_000, 1_000, 500, 200, 100, 50, 20, 10, 5], rare: &[100_000], float_note: 10_000 },
+    Cash {
+        code: "HKD",
+        usual: &[100_000, 50_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10],
+        rare: &[],
+        float_note: 50_000,
+    },
+    Cash { code: "MYR", usual: &[10_000, 5_000, 2_000, 1_000, 500, 100, 50, 20, 10, 5], rare: &[], float_note: 10_000 },
+    Cash {
+        code: "TWD",
+        usual: &[100_000, 50_000, 10_000, 5_000, 1_000, 500, 100],
+        rare: &[200_000, 20_000, 2_000],
+        float_note: 100_000,
+    },
+    Cash {
+        code: "PHP",
+        usual: &[100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 100, 25],
+        rare: &[5, 1],
+        float_note: 100_000,
+    },
 ];
 
 fn cash_of(currency: Currency) -> Option<&'static Cash> {
@@ -56,6 +156,13 @@ impl Currency {
     pub fn has_denomination(self, face: Amount) -> bool {
         let known = |c: &Cash| c.usual.contains(&face.minor()) || c.rare.contains(&face.minor());
         face.currency() == self && cash_of(self).is_some_and(known)
+    }
+
+    /// A float above this was probably mistyped: twenty of the largest note that floats are made of. `None` when the
+    /// currency's cash is not known.
+    #[must_use]
+    pub fn unlikely_float_above(self) -> Option<Amount> {
+        cash_of(self).map(|cash| Amount::from_minor(cash.float_note * FLOAT_NOTES_MAX, self))
     }
 
     /// The smallest step, in minor units, that cash of this currency is handled in: a total that is no multiple of it was
@@ -106,6 +213,7 @@ mod tests {
             assert!(cash.usual.windows(2).all(|w| w[0] > w[1]), "{}", cash.code);
             assert!(cash.usual.iter().chain(cash.rare).all(|&m| m > 0), "{}", cash.code);
             assert!(cash.rare.iter().all(|m| !cash.usual.contains(m)), "{}", cash.code);
+            assert!(cash.usual.contains(&cash.float_note), "{}", cash.code);
             let smallest = currency.denominations().last().unwrap().minor();
             assert_eq!(smallest % currency.cash_step_minor(), 0, "{}: the smallest piece is on the step", cash.code);
         }
@@ -117,6 +225,16 @@ mod tests {
         assert_eq!(shown("USD"), "100.00 50.00 20.00 10.00 5.00 1.00 0.25 0.10 0.05 0.01");
         assert_eq!(shown("JPY"), "10000 5000 1000 500 100 50 10 5 1");
         assert_eq!(shown("KWD"), "");
+    }
+
+    #[test]
+    fn no_float_is_twenty_of_the_largest_note() {
+        for (code, most) in
+            [("USD", "2000.00"), ("CHF", "2000.00"), ("GBP", "1000.00"), ("JPY", "200000"), ("SEK", "20000.00")]
+        {
+            assert_eq!(currency(code).unlikely_float_above().unwrap().to_string(), most);
+        }
+        assert_eq!(currency("KWD").unlikely_float_above(), None);
     }
 
     #[test]

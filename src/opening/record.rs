@@ -2,7 +2,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::shift::event::{Counted, Event, OpeningId, SessionFacts};
+use crate::shift::event::{Counted, Event, OpeningId, SessionFacts, StartedBy};
 
 /// Where an opening stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +127,8 @@ pub struct Record {
     pub id: OpeningId,
     /// When it began.
     pub at: Timestamp,
+    /// What started it.
+    pub by: Option<StartedBy>,
     /// The count, once confirmed.
     pub counted: Option<Counted>,
     /// Where it stands.
@@ -145,6 +147,7 @@ impl Record {
             let record = found.get_or_insert_with(|| Self {
                 id: id.clone(),
                 at,
+                by: None,
                 counted: None,
                 standing: Standing::Started,
                 shift_closed: false,
@@ -158,7 +161,10 @@ impl Record {
     /// What one more event changes.
     pub fn take(&mut self, event: &Event) {
         let standing = match event {
-            Event::OpeningStarted { .. } => Standing::Started,
+            Event::OpeningStarted { by } => {
+                self.by = Some(*by);
+                Standing::Started
+            }
             Event::OpeningCancelled { why } => Standing::Cancelled { why: why.clone() },
             Event::OpeningCounted(counted) => {
                 self.counted = Some(counted.clone());
@@ -183,8 +189,8 @@ impl Record {
                 self.slips.push(Slip { kind: kind.clone(), said_settled, over: false });
                 return;
             }
-            Event::SlipPrinted { .. } | Event::SlipNotProven { .. } => {
-                if let Some(slip) = self.slips.iter_mut().rev().find(|s| !s.over) {
+            Event::SlipPrinted { kind, .. } | Event::SlipNotProven { kind, .. } => {
+                if let Some(slip) = self.slips.iter_mut().rev().find(|s| !s.over && s.kind == *kind) {
                     slip.over = true;
                 }
                 return;
@@ -205,7 +211,14 @@ impl Record {
         self.standing = standing;
     }
 
-    /// The shift counts as open: counted, and not refused, handed to a person or closed.
+    /// A person must do something about it: it is said until somebody did.
+    #[must_use]
+    pub fn needs_a_person(&self) -> bool {
+        matches!(self.standing, Standing::NeedsAttention { .. }) && !self.shift_closed
+    }
+
+    /// The shift counts as open: counted, and not refused or closed. Where Shopify says that a session is open which is not
+    /// ours, or which it does not show, the shop sells: the drawer must not ask for a float at each sale.
     #[must_use]
     pub fn holds_the_shift_open(&self) -> bool {
         let open = match &self.standing {
@@ -214,7 +227,7 @@ impl Record {
             | Standing::Waiting { .. }
             | Standing::Unknown { .. }
             | Standing::Confirmed { .. } => true,
-            Standing::NeedsAttention { kind, .. } => kind == "foreign_session",
+            Standing::NeedsAttention { kind, .. } => matches!(kind.as_str(), "foreign_session" | "ambiguous"),
             Standing::Started | Standing::Cancelled { .. } | Standing::Refused { .. } => false,
         };
         open && !self.shift_closed
@@ -248,17 +261,16 @@ impl Record {
         (second_slip && settled_since).then_some(SlipOwed::Confirmation)
     }
 
-    /// A slip whose sending began and whose end is not in the journal.
-    #[must_use]
-    pub fn slip_interrupted(&self) -> Option<&str> {
-        self.slips.iter().find(|s| !s.over).map(|s| s.kind.as_str())
+    /// The kinds of slips whose sending began and whose end is not in the journal.
+    pub fn slips_interrupted(&self) -> impl Iterator<Item = &str> {
+        self.slips.iter().filter(|s| !s.over).map(|s| s.kind.as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shift::event::{Money, StartedBy};
+    use crate::shift::event::Money;
 
     fn counted() -> Event {
         Event::OpeningCounted(Counted {
@@ -313,9 +325,11 @@ mod tests {
 
     #[test]
     fn a_slip_without_an_end_was_interrupted() {
-        assert_eq!(record(&[counted(), slip("first")]).slip_interrupted(), Some("first"));
-        let over = Event::SlipNotProven { kind: "first".into(), why: "x".into() };
-        assert_eq!(record(&[counted(), slip("first"), over]).slip_interrupted(), None);
+        let interrupted = |events: &[Event]| record(events).slips_interrupted().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(interrupted(&[counted(), slip("first")]), ["first"]);
+        let over = || Event::SlipNotProven { kind: "first".into(), why: "x".into() };
+        assert!(interrupted(&[counted(), slip("first"), over()]).is_empty());
+        assert_eq!(interrupted(&[counted(), slip("first"), slip("copy"), over()]), ["copy"], "each by its own kind");
     }
 
     #[test]

@@ -8,21 +8,31 @@ use jiff::Timestamp;
 
 use super::{
     Output, Prompt, Refusal, Reply, Run, Shift, Stage,
-    entry::{Draft, MAX_MINOR, sum},
-    event::OpeningId,
+    entry::{Draft, sum},
+    event::{OpeningId, StartedBy},
 };
 use crate::money::{Amount, CountLine};
 
 impl Shift {
+    /// Starts an opening, or takes over the one that the drawer's edge started while nobody has said yet who counts: who
+    /// opens the drawer with a key and then counts at the POS is one person with one wish.
     pub(super) fn start_by_api(&mut self, now: Instant, op: u64, run: Run, staff_id: String, out: &mut Vec<Output>) {
         let found = self.settings.staff.iter().find(|staff| staff.id == staff_id).cloned();
         let result = match (&self.stage, found) {
             (Stage::Open, _) => Err(Refusal::ShiftIsOpen),
-            (
-                Stage::Staff { run, .. } | Stage::Count { run, .. } | Stage::Confirm { run, .. } | Stage::Saving { run, .. },
-                _,
-            ) => Err(Refusal::Busy(run.id.clone())),
-            (Stage::Closed, None) => Err(Refusal::UnknownStaff { id: staff_id }),
+            (Stage::Staff { run: waiting, .. }, Some(staff)) if waiting.by == StartedBy::Drawer => {
+                let id = waiting.id.clone();
+                self.note = None;
+                self.touch(now);
+                // By the API from here on: Clear does not lead back to a number that nobody keyed.
+                self.count(Run { id: id.clone(), ..run }, staff, out);
+                Ok(Reply::Started(id))
+            }
+            (Stage::Staff { run: waiting, .. }, Some(_)) => Err(Refusal::Busy(waiting.id.clone())),
+            (Stage::Count { run, .. } | Stage::Confirm { run, .. } | Stage::Saving { run, .. }, _) => {
+                Err(Refusal::Busy(run.id.clone()))
+            }
+            (Stage::Closed | Stage::Staff { .. }, None) => Err(Refusal::UnknownStaff { id: staff_id }),
             (Stage::Closed, Some(staff)) => {
                 let id = run.id.clone();
                 self.begin(now, &run, out);
@@ -89,7 +99,7 @@ impl Shift {
 
     pub(super) fn draft_of_total(&self, total: Amount) -> Result<Draft, Refusal> {
         self.right_currency(total)?;
-        if !(0..=MAX_MINOR).contains(&total.minor()) {
+        if !(0..=Amount::MOST_MINOR).contains(&total.minor()) {
             return Err(Refusal::Absurd);
         }
         Ok(Draft { total, lines: Vec::new(), odd: false })
@@ -99,9 +109,13 @@ impl Shift {
         if lines.is_empty() {
             return Err(Refusal::NothingCounted);
         }
+        let listed = &self.settings.count.denominations;
         for line in &lines {
             self.right_currency(line.denomination)?;
-            if !self.settings.currency.has_denomination(line.denomination) {
+            if listed.is_empty() {
+                return Err(Refusal::DenominationsUnknown { currency: self.settings.currency.code() });
+            }
+            if !listed.contains(&line.denomination) && !self.settings.currency.has_denomination(line.denomination) {
                 let denomination = line.denomination.to_string();
                 return Err(Refusal::DenominationUnknown { denomination, currency: self.settings.currency.code() });
             }

@@ -10,8 +10,6 @@ use crate::{
     money::{Amount, CountLine, Currency},
 };
 
-/// What any till may hold, in minor units. The same limit as in [`Amount::parse`].
-pub(super) const MAX_MINOR: i64 = 1_000_000_000_000;
 /// Digits of a total: 99,999,999.99 of a currency with two decimals, and no product below overflows.
 const MAX_TOTAL_DIGITS: usize = 10;
 /// Digits of a number of pieces: nobody counts 100,000 coins into one drawer.
@@ -87,8 +85,8 @@ impl Entry {
     /// Empty, as the settings want it counted.
     pub fn new(settings: &ShiftSettings) -> Self {
         let exponent = settings.currency.exponent();
-        let check = Check { step: settings.currency.cash_step_minor(), currency: settings.currency };
-        let faces = settings.currency.denominations();
+        let check = Check::of(settings);
+        let faces = settings.count.denominations.clone();
         match settings.count.entry {
             EntryMode::Denominations if !faces.is_empty() => {
                 Self::Pieces(PiecesEntry { faces, counted: Vec::new(), typed: Digits::default(), void: false, check })
@@ -126,17 +124,41 @@ impl Entry {
     }
 }
 
+/// So many times the expected float, or its so-manieth part, was mistyped: 00 pressed twice, or not at all, is a factor of
+/// 100. Fact sheet "displays and keypads", 4.5.
+const FAR_OFF: i64 = 5;
+/// So many of the largest coin or note listed in the settings, where the currency's own cash is not known.
+const LARGEST_MAX: u32 = 20;
+
 /// What makes an amount odd for a float.
 #[derive(Debug, Clone, Copy)]
 struct Check {
     step: i64,
     currency: Currency,
+    expected: Option<i64>,
+    /// Where no float is expected: above this it is unlikely.
+    most: Option<i64>,
 }
 
 impl Check {
-    /// Nothing at all, or an amount that no coins make. Fact sheet "displays and keypads", 4.3.
+    fn of(settings: &ShiftSettings) -> Self {
+        let largest = settings.count.denominations.first();
+        let listed = || largest.and_then(|face| face.checked_mul(LARGEST_MAX));
+        Self {
+            step: settings.currency.cash_step_minor(),
+            currency: settings.currency,
+            expected: settings.count.expected_float.map(Amount::minor),
+            most: settings.currency.unlikely_float_above().or_else(listed).map(Amount::minor),
+        }
+    }
+
+    /// Nothing at all, an amount that no coins make (fact sheet "displays and keypads", 4.3), or far too much or little.
     fn odd(self, minor: i64) -> bool {
-        minor == 0 || (self.step > 1 && minor % self.step != 0)
+        let far_off = match self.expected {
+            Some(expected) => minor.saturating_mul(FAR_OFF) < expected || minor > expected.saturating_mul(FAR_OFF),
+            None => self.most.is_some_and(|most| minor > most),
+        };
+        minor == 0 || (self.step > 1 && minor % self.step != 0) || far_off
     }
 }
 
@@ -161,7 +183,7 @@ impl TotalEntry {
                 self.typed = before;
                 Heard::Note(Prompt::TooMany)
             }
-            Key::Point => Heard::Note(Prompt::NoPoint),
+            Key::Point => Heard::Note(Prompt::NoPoint { decimals: self.decimals }),
             Key::Backspace => {
                 self.typed.0.pop();
                 Heard::Taken
@@ -184,7 +206,8 @@ impl TotalEntry {
     fn draft(&self, total: Amount) -> Draft {
         // 150 keyed for 150.00 is 1.50: below ten units no float is likely. Fact sheet, 4.4 and 4.5.
         let decimals = usize::try_from(self.decimals).unwrap_or(0);
-        let short = decimals >= 2 && self.typed.0.len() <= decimals + 1;
+        // Where the float is known, that says more.
+        let short = self.check.expected.is_none() && decimals >= 2 && self.typed.0.len() <= decimals + 1;
         Draft { total, lines: Vec::new(), odd: short || self.check.odd(total.minor()) }
     }
     fn prompt(&self, echo: Echo) -> Prompt {
@@ -230,7 +253,7 @@ impl PiecesEntry {
                 self.typed = before;
                 Heard::Note(Prompt::TooMany)
             }
-            Key::Point => Heard::Note(Prompt::NoPoint),
+            Key::Point => Heard::Note(Prompt::WholePieces),
             Key::Backspace => {
                 self.typed.0.pop();
                 Heard::Taken
@@ -281,5 +304,5 @@ impl PiecesEntry {
 
 /// What the lines come to; `None` beyond what a till holds, or without lines.
 pub(super) fn sum(lines: &[CountLine]) -> Option<Amount> {
-    Amount::from_lines(lines).filter(|total| (0..=MAX_MINOR).contains(&total.minor()))
+    Amount::from_lines(lines).filter(|total| (0..=Amount::MOST_MINOR).contains(&total.minor()))
 }

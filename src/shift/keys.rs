@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::{
-    Ask, Note, Output, Prompt, Run, Said, Shift, Stage,
+    Ask, Note, Output, Prompt, Run, SEEN_FOR, Said, Shift, Stage,
     entry::{Entry, Heard, digits_of},
     event::StartedBy,
 };
-use crate::{config::Staff, device::Key};
+use crate::{config::Staff, device::Key, driver::keypad::BADGE_MAX};
 
 /// The wait after the third wrong number; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
@@ -20,18 +20,31 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Wrong numbers that cost no wait.
 const FREE_MISSES: u32 = 2;
-/// Letters and digits of a staff number, as the configuration allows.
-const MAX_NUMBER: usize = 32;
+/// What starts an opening while the drawer stands open is heard as the beginning of the staff number, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Early {
+    Key(Key),
+    Badge(String),
+}
 
 impl Shift {
     pub(super) fn key(&mut self, now: Instant, wall: Timestamp, key: Key, out: &mut Vec<Output>) {
+        let confirming = matches!(self.stage, Stage::Confirm { .. });
+        let hidden = confirming && (self.keypad_gone || self.says_drawer_closed());
+        let asked_lately = |at: Instant| now.saturating_duration_since(at) < self.settings.confirm_pause;
+        let too_soon = confirming && key == Key::Enter && self.asked_at.is_some_and(asked_lately);
         self.keypad_gone = false;
         if self.is_asking() {
             self.touch(now);
             self.note = None;
         }
+        // Nobody answers what they do not see: the first key only brings the question back, and an Enter as quick as a
+        // bouncing key is none.
+        if hidden || too_soon {
+            return;
+        }
         match std::mem::replace(&mut self.stage, Stage::Closed) {
-            Stage::Closed => self.key_while_closed(now),
+            Stage::Closed => self.key_while_closed(now, Early::Key(key)),
             Stage::Staff { run, typed } => self.key_for_staff(now, key, run, typed, out),
             Stage::Count { run, staff, entry } => self.key_for_count(now, key, run, staff, entry),
             Stage::Confirm { run, staff, draft, ask } => match (key, ask) {
@@ -56,7 +69,7 @@ impl Shift {
             saving @ Stage::Saving { .. } => self.stage = saving,
             Stage::Open => {
                 self.stage = Stage::Open;
-                self.acknowledge();
+                self.acknowledge(now);
             }
         }
     }
@@ -67,17 +80,28 @@ impl Shift {
             self.touch(now);
         }
         match std::mem::replace(&mut self.stage, Stage::Closed) {
-            Stage::Closed => self.key_while_closed(now),
+            Stage::Closed => self.key_while_closed(now, Early::Badge(number.to_owned())),
             Stage::Staff { run, typed } if self.locked_until.is_some() => self.stage = Stage::Staff { run, typed },
             Stage::Staff { run, .. } => self.identify(now, number, run, out),
             counting @ (Stage::Count { .. } | Stage::Confirm { .. }) => {
+                let say = match counting {
+                    Stage::Confirm { ask: Ask::Check | Ask::Right, .. } => Some(Prompt::StaffKnownAnswer),
+                    // Why it is not saved stays to be read.
+                    Stage::Confirm { ask: Ask::Again(_), .. } => None,
+                    Stage::Closed | Stage::Staff { .. } | Stage::Count { .. } | Stage::Saving { .. } | Stage::Open => {
+                        Some(Prompt::StaffKnown)
+                    }
+                };
                 self.stage = counting;
-                self.say(now, Prompt::StaffKnown, super::NOTE_FOR);
+                // A note that ends by itself must not bring back an amount that a closed drawer took away.
+                if let Some(prompt) = say.filter(|_| !self.says_drawer_closed()) {
+                    self.say(now, prompt, super::NOTE_FOR);
+                }
             }
             saving @ Stage::Saving { .. } => self.stage = saving,
             Stage::Open => {
                 self.stage = Stage::Open;
-                if !self.acknowledge() && self.note.is_none() {
+                if !self.acknowledge(now) && self.note.is_none() {
                     self.say(now, Prompt::NothingToKey, super::NOTE_FOR);
                 }
             }
@@ -96,24 +120,51 @@ impl Shift {
     }
 
     /// Somebody saw what the display asked people to see. Whether there was something.
-    fn acknowledge(&mut self) -> bool {
-        let Some(followed) = &mut self.follows else { return false };
+    fn acknowledge(&mut self, now: Instant) -> bool {
+        let Some(followed) = self.follows.as_mut().filter(|f| f.hidden_until.is_none()) else { return false };
         match followed.said {
             Said::Overdue | Said::Attention(_) if self.note.is_none() => {
-                followed.said = Said::Seen;
+                followed.hidden_until = now.checked_add(SEEN_FOR);
                 true
             }
-            Said::Overdue | Said::Attention(_) | Said::Sending | Said::WillSendLater | Said::Checking | Said::Seen => false,
+            Said::Overdue | Said::Attention(_) | Said::Sending | Said::WillSendLater | Said::Checking => false,
         }
     }
 
-    /// Takes a refusal away, or tells how to start.
-    fn key_while_closed(&mut self, now: Instant) {
+    /// Takes a refusal away, starts, or tells how to start.
+    fn key_while_closed(&mut self, now: Instant, early: Early) {
         if self.note.as_ref().is_some_and(|note| matches!(note.prompt, Prompt::Text(_))) {
             self.note = None;
-        } else if !self.acknowledge() {
+            return;
+        }
+        // A late key: what it came too late for is to be read first.
+        let given_up = self.note.as_ref().is_some_and(|note| note.prompt == Prompt::GivenUp);
+        if given_up && self.shown.as_ref() != Some(&Prompt::GivenUp.frame()) {
+            return;
+        }
+        if self.acknowledge(now) {
+            return;
+        }
+        if self.settings.sensor && self.drawer_open {
+            // "Open the drawer" is no help before an open one: there will be no edge.
+            self.early = Some(early);
+        } else {
             let hint = if self.settings.sensor { Prompt::OpenTheDrawer } else { Prompt::StartAtPos };
             self.say(now, hint, super::NOTE_FOR);
+        }
+    }
+
+    /// Asks who is there; what was keyed to get here may be the answer's beginning.
+    pub(super) fn ask_for_staff(&mut self, now: Instant, run: Run, early: Option<Early>, out: &mut Vec<Output>) {
+        let heard = early.filter(|_| self.locked_until.is_none());
+        match heard {
+            Some(Early::Badge(number)) => self.identify(now, &number, run, out),
+            Some(Early::Key(key @ (Key::Digit(_) | Key::DoubleZero | Key::TripleZero))) => {
+                self.key_for_staff(now, key, run, String::new(), out);
+            }
+            Some(Early::Key(Key::Point | Key::Enter | Key::Clear | Key::Backspace)) | None => {
+                self.stage = Stage::Staff { run, typed: String::new() };
+            }
         }
     }
 
@@ -124,7 +175,7 @@ impl Shift {
             match key {
                 Key::Digit(_) | Key::DoubleZero | Key::TripleZero => {
                     let digits = digits_of(key).unwrap_or_default();
-                    if typed.len() + digits.len() > MAX_NUMBER {
+                    if typed.len() + digits.len() > BADGE_MAX {
                         Some(Prompt::TooMany)
                     } else {
                         typed.push_str(digits);

@@ -64,8 +64,13 @@ pub(super) enum Prompt {
     ConfirmMasked,
     /// On its way to the disk.
     Saving,
-    /// The disk did not take it. Enter tries again.
-    NotSaved(Trouble),
+    /// The disk did not take it. Enter tries again, or the POS where there is no keypad.
+    NotSaved {
+        /// Why.
+        trouble: Trouble,
+        /// There is an Enter to press.
+        keypad: bool,
+    },
     /// On disk, being sent.
     Saved,
     /// On disk, the network is away.
@@ -73,7 +78,10 @@ pub(super) enum Prompt {
     /// On disk, Shopify is being read.
     Checking,
     /// Unsettled for so long that a person should look.
-    Overdue,
+    Overdue {
+        /// It may be at Shopify; otherwise it certainly is not.
+        unknown: bool,
+    },
     /// Shopify has it.
     RegisterOpen,
     /// The session was opened by someone else meanwhile.
@@ -84,14 +92,21 @@ pub(super) enum Prompt {
     NoNumberKeyed,
     /// One digit too many; it was not taken.
     TooMany,
-    /// The point key, where decimals are implied.
-    NoPoint,
+    /// The point key in a total.
+    NoPoint {
+        /// Decimals that the keyed digits imply. With none, "all digits" would make a hundredfold of the amount.
+        decimals: u32,
+    },
+    /// The point key in a number of pieces.
+    WholePieces,
     /// A key that a staff number does not have.
     DigitsOnly,
     /// Enter and Clear only.
     YesOrNo,
     /// A badge while a count runs.
     StaffKnown,
+    /// A badge at the question whether the count is right.
+    StaffKnownAnswer,
     /// Clear on nothing, in an opening that only the POS can give up.
     NothingToClear,
     /// Keys were lost: the number is void.
@@ -102,14 +117,18 @@ pub(super) enum Prompt {
     DrawerClosed,
     /// No key for too long: given up.
     GivenUp,
+    /// The same where there is no keypad.
+    GivenUpAtPos,
     /// Given up by a person.
     Cancelled,
     /// A badge while the shift is open.
     NothingToKey,
     /// How to start, where the drawer's position is known.
     OpenTheDrawer,
-    /// How to start, where it is not.
+    /// How to start, where it is not, or where there is no keypad.
     StartAtPos,
+    /// Asks for the count where there is no keypad.
+    CountAtPos,
 }
 
 /// Why a count is not saved, as far as a cashier can tell a manager.
@@ -164,31 +183,42 @@ impl Prompt {
             Self::Confirm { amount } => [labelled("FLOAT", &money(*amount)), "ENTER=YES  CLEAR=NO".into()],
             Self::ConfirmMasked => two("CONFIRM FLOAT", "ENTER=YES  CLEAR=NO"),
             Self::Saving => two("SAVING THE COUNT", "PLEASE WAIT"),
-            Self::NotSaved(Trouble::DiskFull) => two("NOT SAVED: DISK FULL", "ENTER=TRY AGAIN"),
-            Self::NotSaved(Trouble::ReadOnly) => two("NOT SAVED: READ ONLY", "ENTER=TRY AGAIN"),
-            Self::NotSaved(Trouble::Other) => two("COUNT NOT SAVED", "ENTER=TRY AGAIN"),
+            Self::NotSaved { trouble, keypad } => {
+                let upper = match trouble {
+                    Trouble::DiskFull => "NOT SAVED: DISK FULL",
+                    Trouble::ReadOnly => "NOT SAVED: READ ONLY",
+                    Trouble::Other => "COUNT NOT SAVED",
+                };
+                two(upper, if *keypad { "ENTER=TRY AGAIN" } else { "TRY AGAIN AT THE POS" })
+            }
             Self::Saved => two("COUNT SAVED", "OPENING REGISTER"),
             Self::WillSendLater => two("COUNT SAVED", "WILL SEND LATER"),
             Self::Checking => two("COUNT SAVED", "CHECKING REGISTER"),
-            Self::Overdue => two("COUNT NOT SENT YET", "CALL THE MANAGER"),
+            Self::Overdue { unknown: false } => two("COUNT NOT SENT YET", "CALL THE MANAGER"),
+            Self::Overdue { unknown: true } => two("COUNT NOT CONFIRMED", "CALL THE MANAGER"),
             Self::RegisterOpen => two("REGISTER IS OPEN", "COUNT RECORDED"),
             Self::OpenedElsewhere => two("REGISTER IS OPEN", "COUNT NOT NEEDED"),
             Self::NothingKeyed => two("NOTHING KEYED YET", "KEY TOTAL + ENTER"),
             Self::NoNumberKeyed => two("NOTHING KEYED YET", "KEY IT OR SCAN BADGE"),
             Self::TooMany => two("TOO MANY DIGITS", "ENTER OR CLEAR"),
-            Self::NoPoint => two("NO POINT NEEDED", "KEY ALL DIGITS"),
+            Self::NoPoint { decimals: 0 } => two("NO POINT NEEDED", "KEY WHOLE AMOUNT"),
+            Self::NoPoint { decimals: 1.. } => two("NO POINT NEEDED", "KEY ALL DIGITS"),
+            Self::WholePieces => two("NO POINT NEEDED", "KEY WHOLE PIECES"),
             Self::DigitsOnly => two("STAFF NUMBER", "DIGITS ONLY"),
             Self::YesOrNo => two("PLEASE ANSWER", "ENTER=YES  CLEAR=NO"),
             Self::StaffKnown => two("STAFF IS KNOWN", "GO ON COUNTING"),
+            Self::StaffKnownAnswer => two("STAFF IS KNOWN", "ENTER=YES  CLEAR=NO"),
             Self::NothingToClear => two("NOTHING TO CLEAR", "TO STOP, USE THE POS"),
             Self::KeysLost => two("KEYS WERE LOST", "KEY THE NUMBER AGAIN"),
             Self::KeypadGone => two("KEYPAD IS GONE", "PLUG IT IN AGAIN"),
             Self::DrawerClosed => two("DRAWER IS CLOSED", "GO ON COUNTING"),
             Self::GivenUp => two("NO KEY FOR TOO LONG", "REGISTER CLOSED"),
+            Self::GivenUpAtPos => two("NO COUNT CAME", "REGISTER CLOSED"),
             Self::Cancelled => two("OPENING CANCELLED", "REGISTER CLOSED"),
             Self::NothingToKey => two("REGISTER IS OPEN", "NO NUMBER NEEDED"),
             Self::OpenTheDrawer => two("REGISTER CLOSED", "OPEN DRAWER TO START"),
             Self::StartAtPos => two("REGISTER CLOSED", "START AT THE POS"),
+            Self::CountAtPos => two("COUNT THE FLOAT", "KEY IT AT THE POS"),
         }
     }
 }
@@ -230,7 +260,7 @@ fn stars(keys: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{money::Currency, shift::entry::MAX_MINOR};
+    use crate::money::Currency;
 
     fn amount(minor: i64, code: &str) -> Amount {
         Amount::from_minor(minor, Currency::from_code(code).unwrap())
@@ -257,31 +287,37 @@ mod tests {
             (P::Confirm { amount: usd }, ["FLOAT     150.00 USD", "ENTER=YES  CLEAR=NO"]),
             (P::ConfirmMasked, ["CONFIRM FLOAT", "ENTER=YES  CLEAR=NO"]),
             (P::Saving, ["SAVING THE COUNT", "PLEASE WAIT"]),
-            (P::NotSaved(Trouble::DiskFull), ["NOT SAVED: DISK FULL", "ENTER=TRY AGAIN"]),
-            (P::NotSaved(Trouble::ReadOnly), ["NOT SAVED: READ ONLY", "ENTER=TRY AGAIN"]),
-            (P::NotSaved(Trouble::Other), ["COUNT NOT SAVED", "ENTER=TRY AGAIN"]),
+            (P::NotSaved { trouble: Trouble::DiskFull, keypad: true }, ["NOT SAVED: DISK FULL", "ENTER=TRY AGAIN"]),
+            (P::NotSaved { trouble: Trouble::ReadOnly, keypad: true }, ["NOT SAVED: READ ONLY", "ENTER=TRY AGAIN"]),
+            (P::NotSaved { trouble: Trouble::Other, keypad: false }, ["COUNT NOT SAVED", "TRY AGAIN AT THE POS"]),
             (P::Saved, ["COUNT SAVED", "OPENING REGISTER"]),
             (P::WillSendLater, ["COUNT SAVED", "WILL SEND LATER"]),
             (P::Checking, ["COUNT SAVED", "CHECKING REGISTER"]),
-            (P::Overdue, ["COUNT NOT SENT YET", "CALL THE MANAGER"]),
+            (P::Overdue { unknown: false }, ["COUNT NOT SENT YET", "CALL THE MANAGER"]),
+            (P::Overdue { unknown: true }, ["COUNT NOT CONFIRMED", "CALL THE MANAGER"]),
             (P::RegisterOpen, ["REGISTER IS OPEN", "COUNT RECORDED"]),
             (P::OpenedElsewhere, ["REGISTER IS OPEN", "COUNT NOT NEEDED"]),
             (P::NothingKeyed, ["NOTHING KEYED YET", "KEY TOTAL + ENTER"]),
             (P::NoNumberKeyed, ["NOTHING KEYED YET", "KEY IT OR SCAN BADGE"]),
             (P::TooMany, ["TOO MANY DIGITS", "ENTER OR CLEAR"]),
-            (P::NoPoint, ["NO POINT NEEDED", "KEY ALL DIGITS"]),
+            (P::NoPoint { decimals: 2 }, ["NO POINT NEEDED", "KEY ALL DIGITS"]),
+            (P::NoPoint { decimals: 0 }, ["NO POINT NEEDED", "KEY WHOLE AMOUNT"]),
+            (P::WholePieces, ["NO POINT NEEDED", "KEY WHOLE PIECES"]),
             (P::DigitsOnly, ["STAFF NUMBER", "DIGITS ONLY"]),
             (P::YesOrNo, ["PLEASE ANSWER", "ENTER=YES  CLEAR=NO"]),
             (P::StaffKnown, ["STAFF IS KNOWN", "GO ON COUNTING"]),
+            (P::StaffKnownAnswer, ["STAFF IS KNOWN", "ENTER=YES  CLEAR=NO"]),
             (P::NothingToClear, ["NOTHING TO CLEAR", "TO STOP, USE THE POS"]),
             (P::KeysLost, ["KEYS WERE LOST", "KEY THE NUMBER AGAIN"]),
             (P::KeypadGone, ["KEYPAD IS GONE", "PLUG IT IN AGAIN"]),
             (P::DrawerClosed, ["DRAWER IS CLOSED", "GO ON COUNTING"]),
             (P::GivenUp, ["NO KEY FOR TOO LONG", "REGISTER CLOSED"]),
+            (P::GivenUpAtPos, ["NO COUNT CAME", "REGISTER CLOSED"]),
             (P::Cancelled, ["OPENING CANCELLED", "REGISTER CLOSED"]),
             (P::NothingToKey, ["REGISTER IS OPEN", "NO NUMBER NEEDED"]),
             (P::OpenTheDrawer, ["REGISTER CLOSED", "OPEN DRAWER TO START"]),
             (P::StartAtPos, ["REGISTER CLOSED", "START AT THE POS"]),
+            (P::CountAtPos, ["COUNT THE FLOAT", "KEY IT AT THE POS"]),
         ]
     }
 
@@ -303,7 +339,7 @@ mod tests {
     #[test]
     fn the_largest_amounts_fit_in_a_row() {
         for code in ["JPY", "USD", "KWD", "UYW"] {
-            let most = amount(MAX_MINOR, code);
+            let most = amount(Amount::MOST_MINOR, code);
             for prompt in [Prompt::Confirm { amount: most }, Prompt::TotalTyping { amount: most }] {
                 for row in prompt.rows() {
                     assert!(row.len() <= COLUMNS, "{row:?}");

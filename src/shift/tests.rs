@@ -1,5 +1,6 @@
 //! A till without devices: inputs by hand, the display as text, time by the second.
 mod api;
+mod counter;
 mod disk;
 mod properties;
 mod walks;
@@ -40,21 +41,27 @@ fn staff(name: &str, number: &str, n: u32) -> Staff {
 
 fn settings(code: &str) -> ShiftSettings {
     ShiftSettings {
-        staff: vec![staff("Robin", "1042", 1), staff("Sam", "A7X", 2), staff("Kim", "007", 3)],
+        staff: vec![staff("Robin", "1042", 1), staff("Sam", "A7XQ", 2), staff("Kim", "007", 3)],
         device_id: "gid://shopify/PointOfSaleDevice/1".into(),
         reason_code_id: Some("gid://shopify/PointOfSaleDeviceReasonCode/9".into()),
         currency: currency(code),
         count: Count {
             entry: EntryMode::Total,
+            denominations: currency(code).denominations(),
+            expected_float: None,
             blind: true,
             max_age: Duration::from_secs(4 * 3600),
             entry_exponent: currency(code).default_entry_exponent(),
             second_slip: true,
             idle_timeout: Duration::from_secs(120),
+            count_timeout: Duration::from_secs(600),
         },
         echo: Echo::Digits,
         idle: ["WELCOME".into(), "OPEN UNTIL TEN".into()],
         sensor: true,
+        keypad: true,
+        // Fingers of tests take no time; what the pause is for has a test of its own.
+        confirm_pause: Duration::ZERO,
     }
 }
 
@@ -108,8 +115,17 @@ impl Till {
         till.when(Input::Tick);
         till
     }
-    /// Feeds one input and holds what comes out against the rules that hold always.
+    /// Feeds one input, and the edge if a key asks for it.
     fn when(&mut self, input: Input) -> Vec<Output> {
+        let mut out = self.feed(input);
+        if out.contains(&Output::StartWanted) {
+            self.next += 1;
+            out.extend(self.feed(Input::DrawerOpened { fresh: id(self.next) }));
+        }
+        out
+    }
+    /// Feeds one input and holds what comes out against the rules that hold always.
+    fn feed(&mut self, input: Input) -> Vec<Output> {
         let wall: Timestamp = WALL.parse().unwrap();
         let out = self.shift.handle(self.now, wall, input);
         for (n, output) in out.iter().enumerate() {
@@ -123,6 +139,7 @@ impl Till {
                 Output::Record { opening, event } => self.records.push((opening.clone(), event.clone())),
                 Output::Reply { op, result } => self.replies.push((*op, result.clone())),
                 Output::Warm => self.warmed += 1,
+                Output::StartWanted => assert_eq!(self.shift.phase(), Phase::Idle),
                 Output::WakeAt(at) => {
                     assert!(*at > self.now, "a deadline lies ahead");
                     self.wake = Some(*at);

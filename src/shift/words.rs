@@ -1,5 +1,5 @@
 //! What goes into the operator's machine and what comes out of it. Values only.
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use thiserror::Error;
@@ -23,7 +23,7 @@ pub struct ShiftSettings {
     /// The shop's currency.
     pub currency: Currency,
     /// How the float is counted. Of `entry_exponent` no more than the currency's own exponent is used. By denomination
-    /// only where the currency's coins and notes are known; otherwise one total is asked for.
+    /// only where coins and notes are listed; otherwise one total is asked for.
     pub count: Count,
     /// What of the amount the display shows.
     pub echo: Echo,
@@ -31,6 +31,11 @@ pub struct ShiftSettings {
     pub idle: [String; 2],
     /// Whether the drawer's position is known; without it, a hint sends people to the POS, not to the drawer.
     pub sensor: bool,
+    /// Whether there is anything to key on. Without it, an opening that the drawer starts waits for the POS, and the display
+    /// asks for no number.
+    pub keypad: bool,
+    /// Enter is not heard for this long after it was asked for: a key that bounces answers nothing.
+    pub confirm_pause: Duration,
 }
 
 /// What happened.
@@ -43,6 +48,12 @@ pub enum Input {
     },
     /// The drawer went to closed.
     DrawerClosed,
+    /// The drawer's position became known without an edge, at start or when the printer is back; not open when it is not
+    /// known. Nothing starts by itself; but while the drawer stands open, a key starts an opening.
+    DrawerIs {
+        /// Open.
+        open: bool,
+    },
     /// A key.
     Key(Key),
     /// A badge was scanned.
@@ -159,6 +170,9 @@ pub enum Output {
     },
     /// The staff member is known: a token may be fetched ahead.
     Warm,
+    /// Somebody pressed a key while the drawer stands open and nothing runs: feed `DrawerOpened` with a fresh id at once.
+    /// Always the last output.
+    StartWanted,
     /// Feed `Tick` at this moment. Replaces an earlier one; an early or needless `Tick` does no harm.
     WakeAt(Instant),
 }
@@ -228,6 +242,14 @@ pub enum Refusal {
     /// Below nothing, or more than any till holds.
     #[error("the total is less than nothing or more than any till holds: count again")]
     Absurd,
+    /// Nobody knows what coins and notes there are.
+    #[error(
+        "the coins and notes of {currency} are not known here: send one total, or list them as `denominations` in [till.count]"
+    )]
+    DenominationsUnknown {
+        /// ISO code.
+        currency: &'static str,
+    },
     /// The disk did not take the count.
     #[error("the count is not saved ({why}): mend that, then send the count again; the opening is still under way")]
     NotSaved {
@@ -251,6 +273,7 @@ impl Refusal {
             Self::NothingCounted => "nothing_counted",
             Self::WrongCurrency { .. } => "wrong_currency",
             Self::Absurd => "absurd_total",
+            Self::DenominationsUnknown { .. } => "denominations_unknown",
             Self::NotSaved { .. } => "not_saved",
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! ## What is not used of the crate
 //! Its `cash_drawer` sends three of the five bytes of a kick. Its "partial" cut is `1D 56 41 01`, a full cut after one more
-//! unit of feed. Its code page tables have faults (see [`code_page`](super::code_page)). It gets finished bytes instead.
+//! unit of feed. Its code page tables have faults (see [`code_page`](crate::code_page)). It gets finished bytes instead.
 use std::cell::RefCell;
 
 use ::escpos::{
@@ -16,10 +16,13 @@ use ::escpos::{
     utils::{CharacterSet, JustifyMode, PageCode, Protocol, QRCodeCorrectionLevel, QRCodeModel, QRCodeOption},
 };
 
-use super::{Document, Row, SlipError, code_page::encode, lines::centred};
-use crate::device::{
-    Piece,
-    profile::{CodePage, PrinterProfile},
+use super::{Document, Row, SlipError, lines::centred};
+use crate::{
+    code_page::encode,
+    device::{
+        Piece,
+        profile::{CodePage, PrinterProfile},
+    },
 };
 
 /// Most bytes of a piece, one long command excepted: 17 ms at 38,400 baud, 67 ms at 9600.

@@ -1,5 +1,5 @@
 //! Places words and amounts on lines of a fixed number of cells.
-use super::{Row, code_page::printable};
+use super::{Row, printable::printable};
 use crate::device::profile::CodePage;
 
 /// Paper from this width on has room for a wider column of labels.

@@ -169,9 +169,20 @@ fn a_slip_fills_48_columns() {
 
 #[test]
 fn without_an_answer_the_slip_says_so_and_what_follows() {
-    let facts =
-        SlipFacts { session: SlipSession::NotYet, note: "Two rolls of quarters are unopened".to_owned(), ..a_count() };
+    let facts = SlipFacts {
+        session: SlipSession::NotYet { second_follows: true },
+        note: "Two rolls of quarters are unopened".to_owned(),
+        ..a_count()
+    };
     insta::assert_snapshot!(text(&facts, 32));
+}
+
+#[test]
+fn where_no_second_slip_follows_none_is_promised() {
+    let facts = SlipFacts { session: SlipSession::NotYet { second_follows: false }, ..a_count() };
+    let shown = text(&facts, 48);
+    assert!(!shown.contains("follows"), "{shown}");
+    assert!(shown.contains("Ask the manager for the session number."), "{shown}");
 }
 
 #[test]
@@ -180,11 +191,42 @@ fn a_second_slip_says_that_the_session_is_confirmed_and_what_is_short() {
     insta::assert_snapshot!(text(&facts, 32));
 }
 
+fn refused(code: &str, text: &str) -> SlipSession {
+    SlipSession::Refused { code: code.to_owned(), text: text.to_owned() }
+}
+
 #[test]
 fn a_refusal_is_told_in_shopifys_words() {
-    let words = "Shopify does not know this staff member. Ask the manager to check the staff list.";
-    let facts = SlipFacts { session: SlipSession::Refused { text: words.to_owned() }, ..a_count() };
-    insta::assert_snapshot!(text(&facts, 42));
+    let session = refused("STAFF_MEMBER_NOT_FOUND", "The staff member could not be found.");
+    insta::assert_snapshot!(text(&SlipFacts { session, ..a_count() }, 42));
+}
+
+#[test]
+fn every_refusal_says_that_nothing_was_opened_who_mends_it_and_to_count_again() {
+    let mut remedies = std::collections::BTreeSet::new();
+    for code in
+        ["ACCESS_DENIED", "HTTP_401", "HTTP_402", "HTTP_404", "NO_CASH_DRAWER_ASSOCIATED", "CURRENCY_MISMATCH", "NEW"]
+    {
+        let shown = text(&SlipFacts { session: refused(code, "Raw words of an API."), ..a_count() }, 64);
+        assert!(shown.contains("No register session was opened."), "{shown}");
+        assert!(shown.contains("When this is mended, count again"), "{shown}");
+        assert!(shown.contains(&format!("Shopify: Raw words of an API. ({code})")), "{shown}");
+        let after = shown.split("not sent again.").nth(1).unwrap();
+        remedies.insert(after.split("When this is mended").next().unwrap().trim().to_owned());
+    }
+    assert_eq!(remedies.len(), 7, "{remedies:?}");
+}
+
+#[test]
+fn someone_elses_session_is_told_in_the_shops_zone_and_the_currencys_decimals() {
+    let foreign = |amount| SlipSession::Foreign {
+        id: "gid://shopify/PointOfSaleDevicePaymentSession/12".to_owned(),
+        opened_at: at("2026-11-23T11:30:00Z"),
+        amount,
+    };
+    insta::assert_snapshot!(text(&SlipFacts { session: foreign(Some(usd(10_000))), ..a_count() }, 42));
+    let blind = text(&SlipFacts { session: foreign(None), ..a_count() }, 42);
+    assert!(!blind.contains("With") && blind.contains("2026-11-23 06:30:00 EST"), "{blind}");
 }
 
 #[test]
@@ -226,8 +268,12 @@ fn long_and_foreign_names_wrap_in_their_own_column() {
 fn a_settled_refusal_is_not_headed_confirmed() {
     for (session, title) in [
         (confirmed(None), "SESSION CONFIRMED"),
-        (SlipSession::NotYet, "SHIFT START"),
-        (SlipSession::Refused { text: "no".to_owned() }, "SESSION REFUSED"),
+        (SlipSession::NotYet { second_follows: true }, "SHIFT START"),
+        (refused("NOT_SAVED", "no"), "SESSION REFUSED"),
+        (
+            SlipSession::Foreign { id: "12".to_owned(), opened_at: at("2026-11-23T11:30:00Z"), amount: None },
+            "NEEDS ATTENTION",
+        ),
         (SlipSession::NeedsAttention { text: "?".to_owned() }, "NEEDS ATTENTION"),
     ] {
         let facts = SlipFacts { session, kind: SlipKind::Confirmation, ..a_count() };
@@ -312,7 +358,10 @@ fn the_qr_code_holds_the_reference_and_the_session_once_known() {
         Paper::of(&lay_out(facts, 42, CodePage::Pc437).to_escpos(&profile(42, CodePage::Pc437)).unwrap()).qr
     };
     assert_eq!(qr(&a_count()), ["drawerbridge:7K2M9QX4TB?session=987654321"]);
-    assert_eq!(qr(&SlipFacts { session: SlipSession::NotYet, ..a_count() }), ["drawerbridge:7K2M9QX4TB"]);
+    assert_eq!(
+        qr(&SlipFacts { session: SlipSession::NotYet { second_follows: true }, ..a_count() }),
+        ["drawerbridge:7K2M9QX4TB"]
+    );
 }
 
 #[test]
@@ -350,8 +399,13 @@ fn a_session() -> impl Strategy<Value = SlipSession> {
             opened_at: at("2026-06-30T12:04:09Z"),
             expected: expected.map(usd),
         }),
-        Just(SlipSession::NotYet),
-        a_text().prop_map(|text| SlipSession::Refused { text }),
+        any::<bool>().prop_map(|second_follows| SlipSession::NotYet { second_follows }),
+        (a_text(), a_text()).prop_map(|(code, text)| SlipSession::Refused { code, text }),
+        (a_text(), prop::option::of(0_i64..=1_000_000_000_000)).prop_map(|(id, amount)| SlipSession::Foreign {
+            id,
+            opened_at: at("2026-06-30T12:04:09Z"),
+            amount: amount.map(usd),
+        }),
         a_text().prop_map(|text| SlipSession::NeedsAttention { text }),
     ]
 }

@@ -6,7 +6,7 @@
 use std::{io, path::Path, time::Duration, time::SystemTime};
 
 use evdev::{
-    EventType,
+    EventType, InputEvent, LedCode,
     raw_stream::{EventStream, RawDevice},
 };
 use rustix::{
@@ -60,8 +60,8 @@ impl InputDevice {
         };
         let open =
             |access| rustix::fs::open(path, access | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
-        // Writing is not needed: a rule that lets us only read is enough.
-        let fd = open(OFlags::RDONLY).map_err(|cause| match cause {
+        // Writing is for the Num Lock lamp alone: a rule that lets us only read is enough.
+        let fd = open(OFlags::RDWR).or_else(|_| open(OFlags::RDONLY)).map_err(|cause| match cause {
             Errno::NOENT | Errno::NODEV | Errno::NXIO | Errno::NOTDIR => LinkError::Absent { port: port.clone() },
             Errno::ACCESS | Errno::PERM => LinkError::NoPermission { port: port.clone() },
             cause => other("being opened", &cause),
@@ -81,7 +81,20 @@ impl InputDevice {
             Some(Errno::BUSY) => LinkError::Busy { port: this.port.clone() },
             Some(_) | None => this.lost(&cause),
         })?;
+        this.light_num_lock();
         Ok(this)
+    }
+
+    /// Some pads turn to cursor keys by themselves when the host does not light their Num Lock lamp; whoever sees a dark lamp
+    /// presses the key. Nothing depends on it, so a pad that cannot or may not be lit is as good.
+    fn light_num_lock(&mut self) {
+        let device = self.stream.device_mut();
+        if device.supported_leds().is_some_and(|leds| leds.contains(LedCode::LED_NUML)) {
+            let lit = InputEvent::new(EventType::LED.0, LedCode::LED_NUML.0, 1);
+            if let Err(cause) = device.send_events(&[lit]) {
+                tracing::debug!("{}: its Num Lock lamp stays dark: {cause}", self.port);
+            }
+        }
     }
 
     /// Waits for the next event. Dropping the future loses nothing.

@@ -57,7 +57,7 @@ pub(super) fn open(path: &Path, baud: u32, flow: Flow) -> Result<OwnedFd, LinkEr
     tcsetattr(&fd, OptionalActions::Now, &wanted).map_err(|_| LinkError::Settings { port: port.clone(), asked: asked() })?;
     // `tcsetattr` succeeds if any one of the changes could be made: read back the one that matters most.
     let got = tcgetattr(&fd).map_err(other("being read for its settings"))?;
-    if got.output_speed() != baud {
+    if !near(baud, got.output_speed()) {
         return Err(LinkError::Settings { port, asked: asked() });
     }
     // What came before belongs to questions that somebody else asked.
@@ -77,9 +77,37 @@ fn settings(termios: &mut Termios, flow: Flow) {
     }
 }
 
+/// Whether two ends with these speeds understand each other. Adapters round to what their clock can divide (a CP2102N gives
+/// 115,385 for 115,200), and a byte of ten bits is read well up to some 5 % of difference in sum.
+fn near(asked: u32, got: u32) -> bool {
+    u64::from(asked.abs_diff(got)) * 100 <= u64::from(asked) * 3
+}
+
+/// Throws away what was written and has not left. On a port that is gone there is nothing to throw away.
+pub(super) fn discard_unsent(fd: impl AsFd) {
+    if let Err(cause) = tcflush(fd, QueueSelector::OFlush) {
+        tracing::debug!("unsent bytes could not be thrown away: {cause}");
+    }
+}
+
 /// Unix98 pty slaves have major numbers 136 to 143 (Linux, Documentation/admin-guide/devices.txt).
 fn is_pty(fd: impl AsFd) -> bool {
     fstat(fd).is_ok_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && (136..=143).contains(&major(stat.st_rdev))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speed_that_an_adapter_rounds_is_near_enough_and_another_one_is_not() {
+        for (asked, got) in [(115_200, 115_385), (115_200, 115_200), (38_400, 38_462), (9_600, 9_600), (300, 300)] {
+            assert!(near(asked, got), "{asked} {got}");
+        }
+        for (asked, got) in [(115_200, 9_600), (9_600, 19_200), (38_400, 0), (115_200, 128_000)] {
+            assert!(!near(asked, got), "{asked} {got}");
+        }
+    }
 }

@@ -68,6 +68,7 @@ fn text_that_is_not_toml() {
         ("[api]", "[api", "11:5", "not TOML", "key = value"),
         ("\"front-1\"", "front-1", "26:8", "not TOML", "texts in double quotes"),
         ("\"front-1\"", "\"front-1", "26:16", "not TOML", "between double quotes"),
+        ("\"2026-04\"", "2026-04", "3:15", "not TOML", "texts in double quotes: api_version = \"2026-04\""),
         ("name = \"front-1\"", "name = \"a\"\nname = \"b\"", "27:1", "duplicate key", "keep one of the two lines"),
     ]);
 }
@@ -130,7 +131,8 @@ fn two_names_of_one_port_are_one_port() {
     let folder = folder();
     fs::write(folder.path().join("ttyUSB9"), "").unwrap();
     symlink(folder.path().join("ttyUSB9"), folder.path().join("by-id-display")).unwrap();
-    let text = with("/dev/ttyUSB0", "ttyUSB9").replace("/dev/ttyUSB1", "by-id-display");
+    let port = |name| folder.path().join(name).display().to_string();
+    let text = with("/dev/ttyUSB0", &port("ttyUSB9")).replace("/dev/ttyUSB1", &port("by-id-display"));
     let problems = config::load_text("f", &text, folder.path()).unwrap_err().to_string();
     assert!(problems.contains("by-id-display\" is used twice: first in line 31"), "{problems}");
 }
@@ -190,18 +192,24 @@ fn the_local_api_is_local() {
 #[test]
 fn secrets() {
     let folder = folder();
+    let file = folder.path().join("f");
+    fs::write(&file, FINE).unwrap();
+    let shown = file.display();
     let token = folder.path().join("access-token");
-    let load = || config::load_text("f", FINE, folder.path());
+    let load = || config::load_for_run(&file);
     assert!(load().is_ok());
     for mode in [0o640, 0o604, 0o644] {
         secret(&token, mode);
         let problems = load().unwrap_err().to_string();
-        let start =
-            format!("f:6:21: the secret file {} is open to other users (mode {mode:04o}). Run `chmod 600", token.display());
+        let start = format!(
+            "{shown}:6:21: the secret file {} is open to other users (mode {mode:04o}). Run `chmod 600",
+            token.display()
+        );
         assert!(problems.starts_with(&start), "{problems}");
     }
     fs::remove_file(&token).unwrap();
     assert!(load().unwrap_err().to_string().contains("does not exist. Put the secret into it"));
+    assert!(config::load_for_check(&file).unwrap_err().to_string().contains("does not exist"));
     fs::create_dir(&token).unwrap();
     assert!(load().unwrap_err().to_string().contains("is not a file"));
     fs::remove_dir(&token).unwrap();
@@ -212,11 +220,109 @@ fn secrets() {
     secret(&api_token, 0o600);
     assert!(load().is_ok());
     secret(&api_token, 0o644);
-    assert!(load().unwrap_err().to_string().starts_with("f:13:14: the secret file"));
+    assert!(load().unwrap_err().to_string().starts_with(&format!("{shown}:13:14: the secret file")));
     fs::remove_file(&api_token).unwrap();
     fs::write(&api_token, "").unwrap();
     fs::set_permissions(&api_token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     assert!(load().unwrap_err().to_string().contains("is empty. Remove it"));
+}
+
+#[test]
+fn who_only_asks_needs_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f");
+    fs::write(&file, with("\"access-token\"", "\"/run/credentials/none.service/access-token\"")).unwrap();
+    assert!(config::load(&file).is_ok(), "status, kick and journal list work while the service is stopped");
+    let problems = config::load_for_run(&file).unwrap_err().to_string();
+    assert!(problems.contains(":6:21: the secret file") && problems.contains("Add LoadCredential="), "{problems}");
+    let (_, remarks) = config::load_for_check(&file).unwrap();
+    assert_eq!((remarks.len(), remarks[0].line, remarks[0].column), (1, 6, 21));
+    assert!(remarks[0].what.contains("does not exist") && remarks[0].remedy.contains("when the service starts"));
+}
+
+#[test]
+fn mistakes_of_the_text_and_of_the_disk_come_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f");
+    fs::write(&file, with("\"journal.db\"", "\"no/such/journal.db\"").replace("USD", "usd")).unwrap();
+    let problems = config::load_for_run(&file).unwrap_err();
+    let places: Vec<_> = problems.iter().map(|problem| (problem.line, problem.column)).collect();
+    assert_eq!(places, [(4, 12), (6, 21), (9, 8)], "{problems}");
+    let folder = folder.path().canonicalize().unwrap();
+    let text = problems.to_string();
+    assert!(text.contains(&format!("Make it with `mkdir -p {}/no/such`", folder.display())), "{text}");
+}
+
+#[test]
+fn the_journal_is_a_file_in_a_folder() {
+    let folder = folder();
+    let file = folder.path().join("f");
+    fs::create_dir(folder.path().join("data")).unwrap();
+    for (path, what) in [("data", "data is a folder. Name the file in it"), ("access-token/journal.db", "is not a folder")] {
+        fs::write(&file, with("\"journal.db\"", &format!("{path:?}"))).unwrap();
+        let problems = config::load_for_run(&file).unwrap_err().to_string();
+        assert!(problems.contains(what) && problems.lines().count() == 1, "{problems}");
+    }
+}
+
+#[test]
+fn a_list_that_is_cut_says_so() {
+    let problems = read(&format!("{FINE}{}", (0..60).map(|n| format!("k{n} = 1\n")).collect::<String>())).unwrap_err();
+    let last = problems.iter().last().unwrap();
+    assert_eq!((problems.iter().count(), last.what.as_str(), last.line), (51, "… and 10 more", 100));
+    let endless = read(&format!("{FINE}{}", (0..2000).map(|n| format!("k{n} = 1\n")).collect::<String>())).unwrap_err();
+    assert_eq!(endless.iter().last().unwrap().what, "… and at least 950 more");
+}
+
+#[test]
+fn a_secret_is_not_where_the_daemon_writes() {
+    for name in ["journal.lock", "journal.db.addr", "journal.db-wal", "journal.db-shm"] {
+        let problems = read(&with("\"access-token\"", &format!("{name:?}"))).unwrap_err();
+        let all: Vec<_> = problems.iter().collect();
+        assert_eq!((all.len(), all[0].line), (1, 9), "{problems}");
+        assert!(all[0].what.contains("is used twice: first in line 6"), "{problems}");
+    }
+    let without_token = with("token_file = \"api-token\"\n", "").replacen("\"access-token\"", "\"api-token\"", 1);
+    let api = FINE.find("[api]").unwrap()..FINE.find("[[staff]]").unwrap();
+    let without_api = with(&FINE[api], "").replacen("\"access-token\"", "\"api-token\"", 1);
+    for text in [without_token, without_api] {
+        let problems = read(&text).unwrap_err().to_string();
+        assert!(problems.contains("api-token\" is used twice: first in line 6"), "{problems}");
+    }
+}
+
+#[test]
+fn a_staff_number_can_be_typed_or_scanned() {
+    for (number, what) in [("A7X", "neither typed nor scanned"), ("B", "neither typed nor scanned"), ("10-42", "cannot be")]
+    {
+        let problems = read(&with("2077", number)).unwrap_err().to_string();
+        assert!(problems.starts_with("drawerbridge.toml:22:10: ") && problems.contains(what), "{problems}");
+    }
+    let problems = read(&with("2077", "A7X")).unwrap_err().to_string();
+    assert!(problems.contains("A badge has 4 to 32 characters; a typed number only digits"), "{problems}");
+    for number in ["7", "007", "A7XQ", "B7F3A", &"1".repeat(32)] {
+        assert!(read(&with("2077", number)).is_ok(), "{number}");
+    }
+}
+
+#[test]
+fn coins_that_nobody_knows_are_not_asked_for() {
+    let text = with("USD", "KWD").replace("\"total\"", "\"denominations\"");
+    let problems = read(&text).unwrap_err().to_string();
+    assert!(problems.starts_with("drawerbridge.toml:47:9: the coins and notes of KWD are not known here"), "{problems}");
+    assert!(problems.contains("Write entry = \"total\", or list them: denominations = ["), "{problems}");
+    let listed = text.replace("max_age", "denominations = [\"0.250\", \"20\", \"5.000\"]\nmax_age");
+    let count = read(&listed).unwrap().tills[0].count.clone();
+    let shown: Vec<_> = count.denominations.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["20.000", "5.000", "0.250"]);
+}
+
+#[test]
+fn a_rig_waits_as_little_as_it_likes() {
+    let text = with("domain", "endpoint = \"http://127.0.0.1:41234\"\ndomain")
+        .replace("[api]", "[timing]\nrequest_timeout = \"10ms\"\n[api]")
+        .replace("max_age", "idle_timeout = \"1s\"\ncount_timeout = \"2s\"\nmax_age");
+    assert!(read(&text).is_ok());
 }
 
 #[test]
@@ -256,6 +362,9 @@ fn devices() {
         (DISPLAY, "hid = { vid = 1 }", "40:7", NOT_YET, "use `serial` or `tcp`"),
         (DISPLAY, "serial = \"/dev/ttyUSB1\"", "40:10", "a table is wanted", "serial = { path = \"/dev/ttyUSB1\" }"),
         (DISPLAY, "serial = {}", "40:10", "has no `path`", "add path"),
+        (DISPLAY, "serial = { path = \"ttyUSB1\" }", "40:19", "by its whole path", "write path = \"/dev/ttyUSB1\""),
+        (DISPLAY, "serial = { path = \"display\" }", "40:19", "by its whole path", "write path = \"/dev/ttyUSB0\""),
+        ("/dev/input/by-id/usb-pad-event-kbd", "event3", "44:9", "by its whole path", "write evdev = \"/dev/input/by-id/"),
         (DISPLAY, "tcp = \"display\"", "40:7", "not a host with a port", "tcp = \"192.168.1.50:9100\""),
         (DISPLAY, "tcp = \"display:0\"", "40:7", "not a host with a port", "tcp = \"192.168.1.50:9100\""),
         (DISPLAY, "", "38:1", "does not say where the device is connected", "via = \"printer\""),
@@ -308,7 +417,19 @@ fn display_count_and_waits() {
         ("entry = \"total\"", "entry = \"totals\"", "47:9", "\"totals\"", "did you mean \"total\"?"),
         ("[api]", "[timing]\nquiet_period = \"1s\"\n[api]", "12:16", "too short for a real shop", "at least \"60s\""),
         ("[api]", "[timing]\npoll = \"0s\"\n[api]", "12:8", "outside 100ms to 10m", "poll = "),
-        ("[api]", "[timing]\nrequest_timeout = \"1d\"\n[api]", "12:19", "outside 1ms to 2m", "request_timeout = "),
+        ("[api]", "[timing]\nrequest_timeout = \"1d\"\n[api]", "12:19", "outside 1s to 2m", "request_timeout = "),
+        ("[api]", "[timing]\nrequest_timeout = \"1ms\"\n[api]", "12:19", "outside 1s to 2m", "request_timeout = "),
+        ("[api]", "[timing]\nconfirm_pause = \"1m\"\n[api]", "12:17", "outside 100ms to 2s", "confirm_pause = "),
+        (AGE, "idle_timeout = \"9s\"", "49:16", "outside 10s to 1h", "idle_timeout = "),
+        (AGE, "count_timeout = \"1s\"", "49:17", "outside 10s to 4h", "count_timeout = "),
+        (AGE, "expected_float = 150", "49:18", "wants a text", "expected_float = \"150\""),
+        (AGE, "expected_float = \"150.005\"", "49:18", "more decimals than USD", "such as \"150.00\""),
+        (AGE, "expected_float = \"-150\"", "49:18", "negative", "such as \"150.00\""),
+        (AGE, "expected_float = \"0.00\"", "49:18", "is nothing", "such as \"150.00\""),
+        (AGE, "denominations = [\"20.00\", \"20\"]", "49:27", "listed twice", "each coin and note once"),
+        (AGE, "denominations = [\"20.00\", \"ten\"]", "49:27", "not an amount", "such as \"150.00\""),
+        (AGE, "denominations = []", "49:17", "lists 0 coins", "remove the line"),
+        (AGE, "denominations = \"20.00\"", "49:17", "wants a list of texts", "denominations = ["),
         ("[api]", "[timing]\nreopen_first = \"10s\"\n[api]", "12:16", "longer than `reopen_max`", "at least as long"),
         ("[api]", "[timing]\nretry = \"10s\"\n[api]", "12:1", "unknown key \"retry\"", "did you mean \"retry_max\"?"),
         ("[api]", "[devices]\nprofiles = \"nowhere\"\n[api]", "12:12", "there is no folder", "make it, or remove the line"),

@@ -67,6 +67,8 @@ fn what_is_not_written_has_a_default() {
     let serial = Port::Serial { path: "/dev/ttyUSB2".into(), baud: 9600, flow: Flow::None };
     assert_eq!(ports, [serial, Port::Evdev("/dev/input/event3".into())]);
     assert_eq!(till.count.max_age, Duration::from_secs(4 * 3600));
+    assert_eq!((till.count.idle_timeout, till.count.count_timeout), (Duration::from_secs(120), Duration::from_secs(600)));
+    assert_eq!((till.count.denominations.len(), till.count.expected_float), (10, None));
 }
 
 #[test]
@@ -101,7 +103,7 @@ fn a_rig_is_a_loopback_endpoint_with_short_waits() {
         "[api]",
         "[timing]\nquiet_period = \"300ms\"\nread_every = \"50ms\"\nretry_first = \"20ms\"\nretry_max = \"200ms\"\n\
          request_timeout = \"1s\"\nreopen_first = \"50ms\"\nreopen_max = \"200ms\"\nprint_proof = \"1s\"\n\
-         kick_answer = \"500ms\"\npoll = \"1s\"\n[api]",
+         kick_answer = \"500ms\"\npoll = \"1s\"\nconfirm_pause = \"0ms\"\n[api]",
     );
     let settings = read(&text.replace("example.myshopify.com", "rig.example")).unwrap();
     assert_eq!(settings.shop.endpoint, "http://127.0.0.1:41234");
@@ -119,6 +121,7 @@ fn a_rig_is_a_loopback_endpoint_with_short_waits() {
             print_proof: ms(1000),
             kick_answer: ms(500),
             poll: ms(1000),
+            confirm_pause: ms(0),
         }
     );
     for endpoint in ["http://[::1]:8080", "https://127.0.0.1:8443", "http://127.0.0.1"] {

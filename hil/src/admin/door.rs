@@ -4,21 +4,29 @@
 //! `set_down(true)` has to hold when it returns, while the socket itself belongs to a task that may be asleep. Shutting
 //! down a listening socket makes Linux refuse connections at once and wakes the task, which then lets go of it; and the
 //! standard library offers a shutdown for streams only.
+//!
+//! ## Why a third socket that never listens
+//! It holds the port while the shop is down. Without it the kernel could hand the port to anybody who asks for a free one,
+//! and the shop could not come back.
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
+use tokio::net::TcpSocket;
 use tokio::sync::{mpsc, watch};
 
 use super::{Shared, http};
 
 pub struct Door {
     addr: SocketAddr,
+    /// Bound for as long as the door is there.
+    _kept: TcpSocket,
     /// Shuts the listener in use down; `None` while the shop is down.
     handle: Mutex<Option<TcpStream>>,
-    /// A fresh listener for the accept task; closed when the door is dropped, which ends the task.
-    fresh: mpsc::UnboundedSender<TcpListener>,
+    /// A fresh listener for the accept task with the count of downs it was made at; closed when the door is dropped,
+    /// which ends the task.
+    fresh: mpsc::UnboundedSender<(u64, TcpListener)>,
     /// Counts the times the shop went down: connections made before are reset.
     downs: watch::Sender<u64>,
 }
@@ -26,13 +34,16 @@ pub struct Door {
 impl Door {
     /// Binds and starts the accept task.
     pub fn open(listen: SocketAddr, shared: Arc<Shared>) -> io::Result<Door> {
-        let listener = TcpListener::bind(listen)?;
-        let addr = listener.local_addr()?;
-        let handle = Mutex::new(Some(second_handle(&listener)?));
+        let kept = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // As the standard library does for a listener: it lets the two share the port, and a shop that was closed while
+        // connections linger open again.
+        kept.set_reuseaddr(true)?;
+        kept.bind(listen)?;
+        let addr = kept.local_addr()?;
         let (fresh, listeners) = mpsc::unbounded_channel();
         let (downs, seen) = watch::channel(0);
-        let door = Door { addr, handle, fresh, downs };
-        door.hand_over(listener)?;
+        let door = Door { addr, _kept: kept, handle: Mutex::new(None), fresh, downs };
+        door.reopen()?;
         tokio::spawn(accept(listeners, seen, shared));
         Ok(door)
     }
@@ -44,9 +55,10 @@ impl Door {
     /// Refuses connections from now on and resets those there are.
     pub fn shut(&self) {
         if let Some(handle) = self.handle.lock().expect("no holder of the handle panics").take() {
+            // Counted first: when the accept task sees its listener fail, it finds the reason.
+            self.downs.send_modify(|downs| *downs += 1);
             // The only failure is a socket that is shut down already, which is what we want.
             drop(handle.shutdown(Shutdown::Both));
-            self.downs.send_modify(|downs| *downs += 1);
         }
     }
 
@@ -57,13 +69,10 @@ impl Door {
             return Ok(());
         }
         let listener = TcpListener::bind(self.addr)?;
-        *handle = Some(second_handle(&listener)?);
-        self.hand_over(listener)
-    }
-
-    fn hand_over(&self, listener: TcpListener) -> io::Result<()> {
         listener.set_nonblocking(true)?;
-        self.fresh.send(listener).map_err(|_| io::Error::other("the accept task has ended"))
+        *handle = Some(TcpStream::from(OwnedFd::from(listener.try_clone()?)));
+        let downs = *self.downs.borrow();
+        self.fresh.send((downs, listener)).map_err(|_| io::Error::other("the accept task has ended"))
     }
 }
 
@@ -73,29 +82,26 @@ impl Drop for Door {
     }
 }
 
-fn second_handle(listener: &TcpListener) -> io::Result<TcpStream> {
-    Ok(TcpStream::from(OwnedFd::from(listener.try_clone()?)))
-}
-
-async fn accept(mut listeners: mpsc::UnboundedReceiver<TcpListener>, mut downs: watch::Receiver<u64>, shared: Arc<Shared>) {
-    while let Some(listener) = listeners.recv().await {
+async fn accept(
+    mut listeners: mpsc::UnboundedReceiver<(u64, TcpListener)>,
+    mut downs: watch::Receiver<u64>,
+    shared: Arc<Shared>,
+) {
+    while let Some((made_at, listener)) = listeners.recv().await {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { continue };
-        loop {
-            downs.mark_unchanged();
+        // A listener that is older than the count was shut meanwhile; the next one is in the channel, or will be.
+        while *downs.borrow_and_update() == made_at {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => { tokio::spawn(http::serve(stream, downs.clone(), Arc::clone(&shared))); }
-                    // Shut down, or the peer was gone before it was accepted: the next turn tells.
-                    Err(_) if listener_is_shut(&listeners, &downs) => break,
+                    // The peer was gone before it was accepted, or the door is shut: the next turn tells.
                     Err(_) => tokio::task::yield_now().await,
                 },
-                _ = downs.changed() => break,
+                changed = downs.changed() => if changed.is_err() {
+                    // The door is gone, and with it whoever could open another one.
+                    return;
+                },
             }
         }
     }
-}
-
-/// A shut door has either counted up or gone away altogether.
-fn listener_is_shut(listeners: &mpsc::UnboundedReceiver<TcpListener>, downs: &watch::Receiver<u64>) -> bool {
-    listeners.is_closed() || downs.has_changed().unwrap_or(true)
 }

@@ -62,6 +62,12 @@ pub enum Fault {
     DataNull,
     /// Not carried out; the root is null with `ACCESS_DENIED`. At the token endpoint: `shop_not_permitted`.
     AccessDenied,
+    /// Carried out; one field inside the answer is null with `ACCESS_DENIED`, the rest is there.
+    AccessDeniedAfter,
+    /// Carried out; the payload's object is null all the same, and there is no user error.
+    SessionNull,
+    /// Not carried out; HTTP 200 with `MAX_COST_EXCEEDED`.
+    MaxCost,
     /// Not carried out; HTTP 401. At the token endpoint: HTTP 400 `invalid_client`.
     Unauthorized,
     /// Not carried out; HTTP 200 with `INTERNAL_SERVER_ERROR`.
@@ -115,6 +121,12 @@ impl Fault {
         ("cut-json", "carried out; the answer ends in the middle"),
         ("data-null", "carried out; the answer says data: null and nothing else"),
         ("access-denied", "ACCESS_DENIED for the root field; not carried out"),
+        ("access-denied-after", "carried out; ACCESS_DENIED for one field inside the answer, the rest is there"),
+        ("session-null", "carried out, yet the payload's session is null and there is no user error"),
+        ("max-cost-exceeded", "HTTP 200 with the GraphQL error MAX_COST_EXCEEDED; not carried out"),
+        ("402", "HTTP 402: the shop is frozen for an unpaid bill; not carried out"),
+        ("403", "HTTP 403: a scope is missing; not carried out"),
+        ("423", "HTTP 423: the shop is locked; not carried out"),
         ("expired-token", "HTTP 401; not carried out"),
         ("internal-error", "HTTP 200 with INTERNAL_SERVER_ERROR; not carried out"),
         ("internal-error-after", "HTTP 200 with INTERNAL_SERVER_ERROR although it was carried out"),
@@ -155,6 +167,12 @@ impl Fault {
             ("cut-json", None) => Fault::CutJson,
             ("data-null", None) => Fault::DataNull,
             ("access-denied", None) => Fault::AccessDenied,
+            ("access-denied-after", None) => Fault::AccessDeniedAfter,
+            ("session-null", None) => Fault::SessionNull,
+            ("max-cost-exceeded", None) => Fault::MaxCost,
+            ("402", None) => Fault::Http { status: 402, after: false },
+            ("403", None) => Fault::Http { status: 403, after: false },
+            ("423", None) => Fault::Http { status: 423, after: false },
             ("expired-token", None) => Fault::Unauthorized,
             ("internal-error", None) => Fault::InternalError,
             ("internal-error-after", None) => Fault::InternalErrorAfter,
@@ -187,10 +205,14 @@ impl Fault {
             | Fault::NotJson
             | Fault::AccessDenied
             | Fault::Unauthorized => true,
-            Fault::Throttled | Fault::DataNull | Fault::InternalError | Fault::InternalErrorAfter | Fault::WrongAmount => {
-                kind != Kind::Token
-            }
-            Fault::UserError(_) => matches!(kind, Kind::Open | Kind::OtherMutation),
+            Fault::Throttled
+            | Fault::MaxCost
+            | Fault::DataNull
+            | Fault::AccessDeniedAfter
+            | Fault::InternalError
+            | Fault::InternalErrorAfter
+            | Fault::WrongAmount => kind != Kind::Token,
+            Fault::UserError(_) | Fault::SessionNull => matches!(kind, Kind::Open | Kind::OtherMutation),
             Fault::LagReads { .. } => kind == Kind::Read,
         }
     }
@@ -202,6 +224,8 @@ impl Fault {
             | Fault::Html
             | Fault::CutJson
             | Fault::DataNull
+            | Fault::AccessDeniedAfter
+            | Fault::SessionNull
             | Fault::InternalErrorAfter
             | Fault::UserError(_)
             | Fault::WrongAmount
@@ -210,6 +234,7 @@ impl Fault {
             Fault::Http { after, .. } | Fault::Stall { after, .. } => *after,
             Fault::DropBefore
             | Fault::Throttled
+            | Fault::MaxCost
             | Fault::TooMany { .. }
             | Fault::AccessDenied
             | Fault::Unauthorized

@@ -220,7 +220,10 @@ async fn execute(
         });
         return failed(errors.collect());
     }
-    let cost = shared.sdl.cost(document, operation);
+    let cost = shared.sdl.cost_with(document, operation, &asked.variables);
+    if cost > MAX_COST {
+        return too_dear(cost);
+    }
     let left = match shared.store().spend(cost) {
         Ok(left) => left,
         Err(left) => return throttled(cost, left),
@@ -246,6 +249,16 @@ async fn execute(
     }
     if let Some(Fault::UserError(code)) = fault {
         put_code(&mut body["data"], code);
+    }
+    if fault == Some(&Fault::SessionNull) {
+        take_objects_out(&mut body["data"]);
+    }
+    if fault == Some(&Fault::AccessDeniedAfter) {
+        let denied = deny_inside(&mut body["data"]);
+        match body.get_mut("errors").and_then(Value::as_array_mut) {
+            Some(errors) => errors.push(denied),
+            None => body["errors"] = json!([denied]),
+        }
     }
     body["extensions"] = json!({"cost": priced(cost, Some(cost), left)});
     let search = scope.search.lock().expect("no holder of the list panics");
@@ -274,6 +287,63 @@ fn put_code(data: &mut Value, code: &str) {
             }
         }
     }
+}
+
+/// In each payload only the list of user errors is left.
+fn take_objects_out(data: &mut Value) {
+    let payloads = data.as_object_mut().into_iter().flat_map(|roots| roots.values_mut()).filter_map(Value::as_object_mut);
+    for (_, value) in payloads.flat_map(Map::iter_mut).filter(|(_, value)| value.is_object()) {
+        *value = Value::Null;
+    }
+}
+
+/// Fields that may be null, one of which a till is likely to select. A field that may not would take its whole object
+/// along.
+const NULLABLE: &[&str] = &["openingNote", "closingNote", "activePaymentSession", "cashDrawer", "endCursor"];
+
+/// Takes one field inside the answer away; gives the error that says so.
+/// Source: fact sheet of the Admin API, "ACCESS_DENIED" (a mutation that succeeded, with such an error).
+fn deny_inside(data: &mut Value) -> Value {
+    let mut path = Vec::new();
+    let field = deny_first(data, 0, &mut path).unwrap_or_else(|| "location".to_owned());
+    let denied = access::denied(&field, access::READ_LOCATIONS);
+    json!({"message": denied.message, "path": path, "extensions": denied.extensions})
+}
+
+/// The first such field below the root fields is null from now on; its path and its name.
+fn deny_first(value: &mut Value, depth: usize, path: &mut Vec<Value>) -> Option<String> {
+    let children: Vec<(Value, &mut Value)> = match value {
+        Value::Object(fields) => fields.iter_mut().map(|(key, child)| (json!(key), child)).collect(),
+        Value::Array(items) => items.iter_mut().enumerate().map(|(at, child)| (json!(at), child)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    };
+    for (key, child) in children {
+        path.push(key.clone());
+        if let Some(name) = key.as_str().filter(|name| depth > 0 && NULLABLE.contains(name)) {
+            *child = Value::Null;
+            return Some(name.to_owned());
+        }
+        if let Some(name) = deny_first(child, depth + 1, path) {
+            return Some(name);
+        }
+        path.pop();
+    }
+    None
+}
+
+/// The most one query may cost on any plan. Source: fact sheet of the Admin API, "Limits".
+const MAX_COST: u64 = 1_000;
+
+/// Source: fact sheet of the Admin API, "Limits" (a third party's sample): no data, both costs in the extensions.
+fn too_dear(cost: u64) -> Answer {
+    let extensions = json!({
+        "code": "MAX_COST_EXCEEDED",
+        "cost": cost,
+        "maxCost": MAX_COST,
+        "documentation": "https://shopify.dev/api/usage/rate-limits",
+    });
+    let message = format!("Query cost is {cost}, which exceeds the single query max cost limit ({MAX_COST}).");
+    failed(vec![json!({"message": message, "extensions": extensions})])
 }
 
 /// Source: fact sheet of the Admin API, "Limits".
@@ -322,6 +392,11 @@ fn spoiled(fault: &Fault, answer: Answer, root: Option<&Root>) -> Outcome {
         Fault::DropAfter => return Outcome::Close,
         Fault::Stall { after: _, for_ } => return Outcome::Silence(*for_),
         Fault::CutJson => return Outcome::Cut(versioned(answer)),
+        Fault::Http { status: 402, after: _ } => Answer::json(402, &json!({"errors": "Unavailable Shop"})),
+        Fault::Http { status: 403, after: _ } => {
+            Answer::json(403, &json!({"errors": "[API] This action requires merchant approval for a scope."}))
+        }
+        Fault::Http { status: 423, after: _ } => Answer::json(423, &json!({"errors": "This shop is locked"})),
         Fault::Http { status: 500, after: _ } => Answer::json(500, &json!({"errors": "Internal Server Error"})),
         Fault::Http { status, after: _ } => Answer::text(*status, "text/html", page(&format!("{status} from the gateway"))),
         // A mutation costs about 10 points (fact sheet, "Limits").
@@ -334,10 +409,15 @@ fn spoiled(fault: &Fault, answer: Answer, root: Option<&Root>) -> Outcome {
         Fault::Html => Answer::text(200, "text/html; charset=utf-8", page("Something went wrong")),
         Fault::DataNull => Answer::json(200, &json!({"data": null})),
         Fault::AccessDenied => access_denied(root),
+        Fault::MaxCost => too_dear(MAX_COST + 1),
         Fault::Unauthorized => unauthorized(),
         Fault::InternalError | Fault::InternalErrorAfter => internal_error(),
         Fault::NotJson => Answer { body: "upstream connect error".into(), ..answer },
-        Fault::UserError(_) | Fault::WrongAmount | Fault::LagReads { .. } => answer,
+        Fault::UserError(_)
+        | Fault::AccessDeniedAfter
+        | Fault::SessionNull
+        | Fault::WrongAmount
+        | Fault::LagReads { .. } => answer,
     };
     Outcome::Answer(versioned(answer))
 }

@@ -11,6 +11,7 @@ use super::store::{Session, Store, number_in};
 
 mod activity;
 mod connection;
+mod drawer;
 mod money;
 mod mutation;
 mod query;

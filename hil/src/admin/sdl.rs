@@ -17,6 +17,7 @@ use async_graphql_parser::{Pos, parse_query, parse_schema};
 
 mod check;
 mod compare;
+mod cost;
 mod values;
 
 pub use compare::missing_from;
@@ -155,10 +156,19 @@ impl Sdl {
         values::check(self, operation, given)
     }
 
-    /// What an operation asks for, in points: a mutation 10, an object 1, a connection a little by its size.
-    /// Source: fact sheet of the Admin API, "Limits"; how connections are counted there is only observed.
+    /// What an operation asks for, in points: a mutation 10, an object 1, a connection by its size.
     pub fn cost(&self, document: &ExecutableDocument, operation: &OperationDefinition) -> u64 {
-        check::cost(self, document, operation)
+        self.cost_with(document, operation, &serde_json::Map::new())
+    }
+
+    /// The same, where the size of a connection may be a variable.
+    pub fn cost_with(
+        &self,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        variables: &serde_json::Map<String, serde_json::Value>,
+    ) -> u64 {
+        cost::cost(self, document, operation, variables)
     }
 
     fn field(&self, on: &str, name: &str) -> Option<&FieldInfo> {

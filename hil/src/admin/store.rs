@@ -2,7 +2,7 @@
 //!
 //! ## Why a vector under one lock
 //! A till has a handful of sessions and one request at a time. Nothing here is worth a database.
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -24,6 +24,9 @@ pub const RESTORE: u64 = 100;
 
 /// A client-credentials token lives this long. Source: fact sheet of the Admin API, "Authentication".
 pub const TOKEN_LIFE_S: u64 = 86_399;
+
+/// A bound against lives that no clock can count.
+const LONGEST_TOKEN_LIFE_S: u64 = 10 * 365 * 86_400;
 
 /// A session of a device.
 #[derive(Debug, Clone)]
@@ -95,6 +98,10 @@ pub struct Store {
     pub tokens: Vec<Issued>,
     pub requests: VecDeque<RequestRow>,
     bucket: Bucket,
+    /// Drawers of devices that were moved from their own one.
+    moved: BTreeMap<u64, u64>,
+    /// Drawers that were made or named.
+    named: BTreeMap<u64, String>,
 }
 
 impl Session {
@@ -147,6 +154,8 @@ impl Store {
             tokens: Vec::new(),
             requests: VecDeque::new(),
             bucket: Bucket { thousandths: BUCKET * 1_000, since: clock::instant() },
+            moved: BTreeMap::new(),
+            named: BTreeMap::new(),
         })
     }
 
@@ -169,6 +178,47 @@ impl Store {
 
     pub fn rows(&self) -> Vec<SessionRow> {
         self.sessions.iter().map(|session| session.row(&self.spec.currency)).collect()
+    }
+
+    /// The drawer a device feeds: with its own number, unless it was moved.
+    pub fn drawer_of(&self, device: u64) -> Option<u64> {
+        self.spec.drawer.then(|| self.moved.get(&device).copied().unwrap_or(device))
+    }
+
+    /// Every drawer there is.
+    pub fn drawers(&self) -> Vec<u64> {
+        let own = self.spec.device_ids.iter().filter(|_| self.spec.drawer);
+        let mut all: Vec<u64> = own.chain(self.named.keys()).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    pub fn drawer_name(&self, drawer: u64) -> String {
+        self.named.get(&drawer).cloned().unwrap_or_else(|| format!("Drawer {drawer}"))
+    }
+
+    pub fn devices_of(&self, drawer: u64) -> Vec<u64> {
+        self.spec.device_ids.iter().copied().filter(|device| self.drawer_of(*device) == Some(drawer)).collect()
+    }
+
+    /// Puts a device on a drawer. A shop whose devices had none has one for each of them from now on.
+    pub fn assign(&mut self, device: u64, drawer: u64) {
+        self.spec.drawer = true;
+        self.moved.insert(device, drawer);
+    }
+
+    /// The drawer of that name, made if there is none, with the device on it.
+    pub fn drawer_named(&mut self, name: &str, device: u64) -> u64 {
+        let drawers = self.drawers();
+        let found = drawers.iter().copied().find(|drawer| self.drawer_name(*drawer) == name);
+        let drawer = found.unwrap_or_else(|| {
+            let highest = drawers.iter().chain(&self.spec.device_ids).max().copied().unwrap_or(0);
+            self.named.insert(highest + 1, name.to_owned());
+            highest + 1
+        });
+        self.assign(device, drawer);
+        drawer
     }
 
     pub fn open_session_of(&self, device: u64) -> Option<&Session> {
@@ -241,7 +291,7 @@ impl Store {
     pub fn issue_token(&mut self) -> String {
         use std::hash::{BuildHasher, RandomState};
         let token = format!("shpca_{:016x}{:016x}", RandomState::new().hash_one(1), RandomState::new().hash_one(2));
-        let until = clock::instant() + Duration::from_secs(TOKEN_LIFE_S);
+        let until = clock::instant() + Duration::from_secs(self.spec.token_life_s.min(LONGEST_TOKEN_LIFE_S));
         self.tokens.push(Issued { token: token.clone(), until });
         token
     }

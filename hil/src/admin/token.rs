@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::http::{Answer, Request};
-use super::store::{Store, TOKEN_LIFE_S};
+use super::store::Store;
 
 /// Answers a request that no fault keeps from being carried out.
 pub fn grant(store: &mut Store, request: &Request) -> Answer {
@@ -17,7 +17,7 @@ pub fn grant(store: &mut Store, request: &Request) -> Answer {
     }
     let token = store.issue_token();
     let scope = store.spec.scopes.join(",");
-    Answer::json(200, &json!({"access_token": token, "scope": scope, "expires_in": TOKEN_LIFE_S}))
+    Answer::json(200, &json!({"access_token": token, "scope": scope, "expires_in": store.spec.token_life_s}))
 }
 
 pub fn invalid_client() -> Answer {

@@ -88,18 +88,21 @@ pub struct EventLog {
 }
 
 #[derive(Debug)]
-struct Follower(JoinHandle<()>);
+struct Follower {
+    addr: SocketAddr,
+    task: JoinHandle<()>,
+}
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
 impl EventLog {
     /// Follows this daemon from the last event seen (from the first there is, at the start).
     pub fn follow(&self, api: DaemonApi) {
-        let seen = self.seen.clone();
+        let (addr, seen) = (api.addr, self.seen.clone());
         let task = tokio::spawn(async move {
             loop {
                 let last = lock(&seen).last().map_or(0, |s| s.seq);
@@ -112,17 +115,38 @@ impl EventLog {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
-        *lock(&self.follower) = Some(Follower(task));
+        *lock(&self.follower) = Some(Follower { addr, task });
+    }
+    /// The same, unless this very daemon is followed already. For a daemon that somebody else starts and stops.
+    pub fn follow_if_new(&self, api: DaemonApi) {
+        let known = lock(&self.follower).as_ref().is_some_and(|f| f.addr == api.addr && !f.task.is_finished());
+        if !known {
+            self.follow(api);
+        }
     }
     /// What was seen, oldest first.
     #[must_use]
     pub fn all(&self) -> Vec<Seen> {
         lock(&self.seen).clone()
     }
-    /// Whether an event with this name was seen.
+    /// How many were seen.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        lock(&self.seen).iter().any(|s| s.name == name)
+    pub fn count(&self) -> usize {
+        lock(&self.seen).len()
+    }
+}
+
+impl Seen {
+    /// Whether it is of this till, or of the daemon as a whole.
+    #[must_use]
+    pub fn is_of(&self, till: &str) -> bool {
+        self.data["till"].as_str().is_none_or(|of| of.is_empty() || of == till)
+    }
+    /// Whether this field of it has this value; texts without their quotation marks.
+    #[must_use]
+    pub fn has(&self, field: &str, value: &str) -> bool {
+        let text = self.data.get(field).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+        text.as_deref() == Some(value)
     }
 }
 
@@ -171,6 +195,8 @@ mod tests {
         assert!(seen, "a broken line of data is no event");
         let seen = read_event("id: 7\nevent: drawer.opened\ndata: {\"seq\":7,\ndata: \"till\":\"front-1\"}").unwrap();
         assert_eq!((seen.seq, seen.name.as_str(), &seen.data["till"]), (7, "drawer.opened", &Value::from("front-1")));
+        assert!(seen.is_of("front-1") && !seen.is_of("front-2"));
+        assert!(seen.has("seq", "7") && !seen.has("seq", "8") && !seen.has("by", "key"));
         assert_eq!(read_event(": keep-alive"), None);
     }
 
@@ -195,7 +221,7 @@ mod tests {
         let log = EventLog::default();
         log.follow(api);
         for _ in 0..500 {
-            if log.has("n2") {
+            if log.count() == 2 {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

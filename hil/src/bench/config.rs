@@ -1,7 +1,7 @@
 //! The daemon's configuration for a bench, as text.
 use std::{fmt::Write as _, net::SocketAddr, path::Path, path::PathBuf};
 
-use super::spec::{BenchSpec, DisplayKind, SenseKind};
+use super::spec::{BenchSpec, Connector, DisplayKind, SenseKind};
 
 /// Stands where only a person knows the path: the daemon's end of a real cable.
 pub const OTHER_END: &str = "/dev/ttyUSB-the-other-end-of-the-cable";
@@ -86,7 +86,14 @@ fn write_till(out: &mut String, spec: &BenchSpec, till: &TillFacts<'_>) -> std::
         SenseKind::High => "high",
         SenseKind::None => "no_sensor",
     };
-    writeln!(out, "\n[till.drawer]\nkick = \"printer\"\nconnector_pin = 2\nopen_when = \"{open_when}\"")?;
+    let pin = match spec.connector {
+        Connector::Pin2 | Connector::Empty => 2,
+        Connector::Pin5 => 5,
+    };
+    writeln!(out, "\n[till.drawer]\nkick = \"printer\"\nconnector_pin = {pin}\nopen_when = \"{open_when}\"")?;
+    if let Some(time) = &spec.left_open_after {
+        writeln!(out, "left_open_after = {}", text(time))?;
+    }
     let serial = |port: &Path| format!("serial = {{ path = {}, baud = 9600 }}", path(port));
     let display = match spec.display {
         DisplayKind::EscPos => Some(("epson-dm-d110", serial(&till.display))),
@@ -153,9 +160,16 @@ mod tests {
     #[test]
     fn options_of_a_scenario_reach_the_file() {
         let mut spec = BenchSpec::default();
-        for option in
-            ["sense none", "columns 32", "printer tcp", "client credentials", "display behind printer", "count blind false"]
-        {
+        for option in [
+            "sense none",
+            "columns 32",
+            "printer tcp",
+            "client credentials",
+            "display behind printer",
+            "count blind false",
+            "pin 5",
+            "left open after 2s",
+        ] {
             spec.set(option).unwrap();
         }
         let file = file(&spec, Place::Tcp(([127, 0, 0, 1], 9100).into()));
@@ -166,6 +180,8 @@ mod tests {
             "client_secret_file = \"/r/client-secret\"",
             "via = \"printer\"",
             "blind = false",
+            "connector_pin = 5",
+            "left_open_after = \"2s\"",
         ] {
             assert!(file.lines().any(|l| l == line), "{line}\n{file}");
         }

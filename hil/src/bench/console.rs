@@ -1,20 +1,29 @@
-//! The terminal of `drawerbridge-hil serve`: draws what the devices do, and takes the scenario language line by line.
-use std::path::PathBuf;
+//! The terminal of `drawerbridge-hil serve` and `… printer`: tells what the devices do as they do it, keeps the slips as
+//! files, and takes the scenario language line by line.
+mod watch;
 
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    sync::{
-        broadcast::{self, error::RecvError},
-        mpsc,
-    },
-    time::{Duration, Instant, sleep_until},
+use std::{
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    pin::pin,
 };
 
-use super::{Bench, TillRig, config, now, stage::Stage};
+use tokio::{
+    io::{AsyncBufRead, AsyncBufReadExt as _, BufReader, Lines},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
+
+pub use watch::{News, watch_printer};
+
+use super::{
+    Bench, config, slips,
+    stage::{Stage, at_printer},
+};
 use crate::{
-    admin::AdminEvent,
-    printer::{Printer, PrinterEvent},
-    scenario::{self, Step, verb::Verb},
+    printer::Printer,
+    scenario::{self, Manner, Play, Step, verb::Verb},
 };
 
 /// Lines that wait to be printed. A slow terminal holds up nothing but the telling.
@@ -22,10 +31,13 @@ const LINES: usize = 256;
 
 /// What to do next, for the person who started `serve`.
 #[must_use]
-pub fn greeting(bench: &Bench) -> String {
-    let config = bench.config().display().to_string();
+pub fn greeting(bench: &Bench, program: Option<&Path>) -> String {
+    let config = bench.config();
+    let program = quoted(program.unwrap_or(Path::new("drawerbridge")));
+    let config_word = quoted(&config);
     let mut text = format!(
-        "The till is up in {}, the shop at {}.\nNext, in another terminal:\n\n    drawerbridge run --config {config}\n\n\
+        "The till is up in {}, the shop at {}. What is printed is kept there as slip-N.txt and slip-N.png.\n\
+         Next, in another terminal:\n\n    {program} run --config {config_word}\n\n\
          Then say here what happens, for example `drawer opened with key` and `type 1042 Enter`.\n\
          Robin is 1042, Sam 2001, Kim has the badge B7F3A. `help` lists every sentence, `quit` ends.\n",
         bench.dir().display(),
@@ -39,155 +51,261 @@ pub fn greeting(bench: &Bench) -> String {
     text
 }
 
-/// Serves until `quit` or a signal. `print` gets whole lines.
-pub async fn serve(bench: Bench, program: Option<PathBuf>, mut print: impl FnMut(&str)) {
-    let (tell, mut told) = mpsc::channel(LINES);
-    for till in &bench.tills {
-        watch_till(till, &tell);
+/// As a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Serves until `quit` or a signal; the end of the input is no reason to stop. `print` gets whole lines.
+pub async fn serve(bench: Bench, program: Option<PathBuf>, print: impl FnMut(&str)) -> io::Result<()> {
+    let (tell, told) = mpsc::channel(LINES);
+    for (n, till) in bench.tills.iter().enumerate() {
+        watch::watch_till(till, n, &tell);
     }
-    watch(bench.api.events(), tell.clone(), |event| match event {
-        AdminEvent::Request(row) => {
-            let ran = if row.executed { "executed" } else { "not executed" };
-            let status = if row.status == 0 { "dropped".to_owned() } else { row.status.to_string() };
-            Some(format!("shop     {} {} -> {status}, {ran}", row.operation, row.variables))
-        }
-        AdminEvent::Session(s) => {
-            let state = if s.open { "open" } else { "closed" };
-            Some(format!("shop     session {} by {} with {} {}, {state}", s.gid, s.by, s.amount, s.currency))
-        }
-        AdminEvent::FirstByte(_) => None,
-    });
+    watch::watch_shop(&bench.api, tell);
     let mut stage = Stage::new(bench, program);
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    let mut at_end = false;
-    let stop = tokio::signal::ctrl_c();
-    tokio::pin!(stop);
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    loop {
-        tokio::select! {
-            Some(line) = told.recv() => print(&line),
-            line = lines.next_line(), if !at_end => match line {
-                Ok(Some(line)) => match said(&mut stage, line.trim(), &mut print).await {
-                    Some(answer) => print(&answer),
-                    None => return,
-                },
-                // No terminal: serve on until a signal.
-                Ok(None) | Err(_) => at_end = true,
-            },
-            _ = &mut stop => return,
-            () = async { match terminate.as_mut() { Some(t) => { t.recv().await; } None => std::future::pending().await } } => return,
+    let mut play = Play::new(&stage, Manner::Terminal);
+    let mut terminal = Terminal::new(told, print)?;
+    let tills: Vec<_> = stage.bench.tills.iter().map(|till| (till.name.clone(), till.printer.clone())).collect();
+    let dir = stage.bench.dir().to_path_buf();
+    let keep = |till: usize, index: usize| {
+        let (name, printer) = tills.get(till)?;
+        kept(slips::save(&dir, name, printer, index))
+    };
+    while let Some(line) = terminal.line(&keep).await {
+        let Some(step) = terminal.understood(&line) else { continue };
+        stage.follow_daemon();
+        let done = play.perform(&mut stage, &step);
+        match terminal.meanwhile(done, &keep).await {
+            Some(Ok(())) => (terminal.print)(&format!("✓ {line}")),
+            Some(Err(m)) => {
+                (terminal.print)(&format!("✗ {line}\nexpected {}\nseen {}", m.expected, m.seen));
+            }
+            None => break,
         }
+    }
+    Ok(())
+}
+
+/// The same for a printer alone: what is done at a printer and its drawer can be said. Slips are kept in `dir`, if given.
+pub async fn serve_printer(printer: &Printer, dir: Option<&Path>, print: impl FnMut(&str)) -> io::Result<()> {
+    let (tell, told) = mpsc::channel(LINES);
+    watch_printer(printer, 0, tell);
+    let mut terminal = Terminal::new(told, print)?;
+    let keep = |_: usize, index: usize| kept(slips::save(dir?, "front-1", printer, index));
+    while let Some(line) = terminal.line(&keep).await {
+        let Some(step) = terminal.understood(&line) else { continue };
+        let done = async {
+            match &step.verb {
+                Verb::Do(action) => at_printer(printer, action).await,
+                Verb::See(_) => Err("here things are done, such as `paper out`; what is seen is told by itself".into()),
+            }
+        };
+        match terminal.meanwhile(done, &keep).await {
+            Some(Ok(())) => (terminal.print)(&format!("✓ {line}")),
+            Some(Err(why)) => (terminal.print)(&format!("✗ {line}\n{why}")),
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+fn kept(saved: io::Result<Option<String>>) -> Option<String> {
+    match saved {
+        Ok(picture) => picture.map(|picture| format!("paper    kept as {picture}")),
+        Err(e) => Some(format!("paper    the slip could not be kept: {e}")),
     }
 }
 
-/// Does or looks at one line; `None` is `quit`.
-async fn said(stage: &mut Stage, line: &str, print: &mut impl FnMut(&str)) -> Option<String> {
-    let answer = match line {
-        "quit" | "exit" => return None,
+/// Input, output and signals of one terminal.
+struct Terminal<P> {
+    told: mpsc::Receiver<News>,
+    lines: Option<Lines<Box<dyn AsyncBufRead + Unpin + Send>>>,
+    interrupt: Signal,
+    terminate: Signal,
+    print: P,
+}
+
+impl<P: FnMut(&str)> Terminal<P> {
+    fn new(told: mpsc::Receiver<News>, print: P) -> io::Result<Self> {
+        let stdin: Box<dyn AsyncBufRead + Unpin + Send> = Box::new(BufReader::new(tokio::io::stdin()));
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { told, lines: Some(stdin.lines()), interrupt, terminate, print })
+    }
+
+    /// The next line somebody says; `None` is a signal or `quit`. What happens meanwhile is told.
+    async fn line(&mut self, keep: &impl Fn(usize, usize) -> Option<String>) -> Option<String> {
+        loop {
+            let line = {
+                let Some(mut lines) = self.lines.take() else {
+                    // Nobody is there to say anything: serve on until a signal.
+                    return self.meanwhile(std::future::pending::<String>(), keep).await;
+                };
+                let line = self.meanwhile(async { (lines.next_line().await, lines) }, keep).await?;
+                match line {
+                    (Ok(Some(line)), lines) => {
+                        self.lines = Some(lines);
+                        line.trim().to_owned()
+                    }
+                    (Ok(None) | Err(_), _) => continue,
+                }
+            };
+            match line.as_str() {
+                "quit" | "exit" => return None,
+                _ => return Some(line),
+            }
+        }
+    }
+
+    /// Carries something out while the devices are listened to; `None` when a signal came first.
+    async fn meanwhile<T>(
+        &mut self,
+        doing: impl Future<Output = T>,
+        keep: &impl Fn(usize, usize) -> Option<String>,
+    ) -> Option<T> {
+        let mut doing = pin!(doing);
+        loop {
+            tokio::select! {
+                // What has happened is told before what is answered.
+                biased;
+                _ = self.interrupt.recv() => return None,
+                _ = self.terminate.recv() => return None,
+                Some(news) = self.told.recv() => match news {
+                    News::Line(line) => (self.print)(&line),
+                    News::Slip { till, index } => if let Some(line) = keep(till, index) {
+                        (self.print)(&line);
+                    },
+                },
+                done = &mut doing => return Some(done),
+            }
+        }
+    }
+
+    /// The step that a line means; help and mistakes are answered here.
+    fn understood(&mut self, line: &str) -> Option<Step> {
+        understood(line, &mut self.print)
+    }
+}
+
+fn understood(line: &str, print: &mut impl FnMut(&str)) -> Option<Step> {
+    match line {
         "help" => {
             for (form, says) in scenario::sentences() {
                 print(&format!("  {form:<50} {says}"));
             }
-            String::new()
+            None
         }
-        "" => String::new(),
-        line if line.starts_with('#') => String::new(),
+        line if line.is_empty() || line.starts_with('#') => None,
         line => match scenario::step(0, line) {
-            Err(why) => format!("? {why}"),
-            Ok(step) => match perform(stage, &step).await {
-                Ok(()) => format!("✓ {line}"),
-                Err(why) => format!("✗ {line}\n{why}"),
-            },
+            Ok(step) => Some(step),
+            Err(why) => {
+                print(&format!("? {why}"));
+                None
+            }
         },
-    };
-    Some(answer)
-}
-
-async fn perform(stage: &mut Stage, step: &Step) -> Result<(), String> {
-    let till = usize::from(step.second_till);
-    match &step.verb {
-        Verb::Do(action) => stage.act(till, action).await,
-        Verb::See(expect) => {
-            let limit = now() + step.within.unwrap_or(Duration::ZERO);
-            loop {
-                // A person at the terminal means what is shown now.
-                let mut shown = stage.till(till)?.frames.count().saturating_sub(1);
-                match scenario::look(stage, till, expect, &mut shown).await {
-                    Ok(()) => return Ok(()),
-                    Err(m) if now() >= limit => return Err(format!("expected {}\nseen {}", m.expected, m.seen)),
-                    Err(_) => sleep_until(Instant::now() + Duration::from_millis(20)).await,
-                }
-            }
-        }
     }
-}
-
-fn watch_till(till: &TillRig, tell: &mpsc::Sender<String>) {
-    watch_printer(&till.printer, tell.clone());
-    if let Some(display) = &till.display {
-        watch(display.frames(), tell.clone(), |rows| Some(scenario::draw(&rows)));
-    }
-}
-
-/// Tells a printer's life as lines.
-pub fn watch_printer(printer: &Printer, tell: mpsc::Sender<String>) {
-    let printer_then = printer.clone();
-    watch(printer.events(), tell, move |event| match event {
-        PrinterEvent::Kick(kick) => {
-            Some(format!("kick     pin {}, {} ms on, {} ms off, at byte {}", kick.pin, kick.on_ms, kick.off_ms, kick.offset))
-        }
-        PrinterEvent::Drawer { open } => Some(format!("drawer   {}", if open { "open" } else { "closed" })),
-        PrinterEvent::Line(line) => Some(format!("paper    {line}")),
-        PrinterEvent::Cut(index) => {
-            let slips = printer_then.slips();
-            let lines = slips.get(index).map_or(0, |s| s.text.lines().count());
-            Some(format!("paper    ✂ slip {} ({lines} lines)", index + 1))
-        }
-        PrinterEvent::Warning(w) => Some(format!("warning  byte {}: {}", w.offset, w.text)),
-        PrinterEvent::Connected => Some("printer  somebody opened the port".into()),
-        PrinterEvent::Disconnected => Some("printer  nobody has the port open".into()),
-    });
-}
-
-fn watch<T: Clone + Send + 'static>(
-    mut events: broadcast::Receiver<T>,
-    tell: mpsc::Sender<String>,
-    words: impl Fn(T) -> Option<String> + Send + 'static,
-) {
-    tokio::spawn(async move {
-        loop {
-            let line = match events.recv().await {
-                Ok(event) => words(event),
-                Err(RecvError::Lagged(n)) => Some(format!("(… {n} lines were too fast to be told)")),
-                Err(RecvError::Closed) => return,
-            };
-            if let Some(line) = line
-                && tell.send(line).await.is_err()
-            {
-                return;
-            }
-        }
-    });
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::bench::BenchSpec;
+    use crate::bench::{BenchSpec, now};
+
+    fn terminal<P: FnMut(&str)>(told: mpsc::Receiver<News>, said: &'static str, print: P) -> Terminal<P> {
+        let mut terminal = Terminal::new(told, print).unwrap();
+        let said: Box<dyn AsyncBufRead + Unpin + Send> = Box::new(said.as_bytes());
+        terminal.lines = Some(said.lines());
+        terminal
+    }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_terminal_takes_the_sentences_of_scenarios() {
-        let bench = Bench::start(BenchSpec::default()).await.unwrap();
-        assert!(greeting(&bench).contains(&format!("drawerbridge run --config {}", bench.config().display())));
-        let mut stage = Stage::new(bench, None);
+    async fn the_greeting_is_what_is_typed_next() {
+        let dir = tempfile::Builder::new().prefix("a till ").tempdir().unwrap();
+        let bench = Bench::start(BenchSpec { dir: Some(dir.path().to_path_buf()), ..BenchSpec::default() }).await.unwrap();
+        let text = greeting(&bench, Some(Path::new("/opt/drawerbridge")));
+        let config = std::fs::canonicalize(dir.path()).unwrap().join("config.toml");
+        assert!(text.contains(&format!("    /opt/drawerbridge run --config '{}'\n", config.display())), "{text}");
+    }
+
+    #[test]
+    fn mistakes_and_help_are_answered_at_the_terminal() {
         let mut lines = Vec::new();
         let mut print = |line: &str| lines.push(line.to_owned());
-        assert_eq!(said(&mut stage, "drawer opened with key", &mut print).await.unwrap(), "✓ drawer opened with key");
-        assert!(said(&mut stage, "drawer stands closed", &mut print).await.unwrap().starts_with('✗'));
-        assert!(said(&mut stage, "drawer opend with key", &mut print).await.unwrap().contains("did you mean"));
-        assert!(said(&mut stage, "daemon starts", &mut print).await.unwrap().contains("in another terminal"));
-        assert_eq!(said(&mut stage, "help", &mut print).await.unwrap(), "");
-        assert!(said(&mut stage, "quit", &mut print).await.is_none());
-        assert!(lines.iter().any(|l| l.contains("drawer opened with key")));
+        assert!(understood("drawer opened with key", &mut print).is_some());
+        for line in ["drawer opend with key", "help", "# nothing", ""] {
+            assert!(understood(line, &mut print).is_none(), "{line}");
+        }
+        assert!(lines[0].contains("did you mean `drawer opened with key`?"), "{}", lines[0]);
+        assert!(lines.iter().any(|l| l.contains("drawer pushed shut")));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_terminal_takes_the_sentences_of_scenarios_as_of_now() {
+        let bench = Bench::start(BenchSpec::default()).await.unwrap();
+        let mut stage = Stage::new(bench, None);
+        let mut play = Play::new(&stage, Manner::Terminal);
+        let start = play.start();
+        let mut say = async |line: &str| {
+            let began = now();
+            let result = play.perform(&mut stage, &scenario::step(0, line).unwrap()).await;
+            (result.map_err(|m| m.seen), now() - began)
+        };
+        assert_eq!(say("drawer opened with key").await.0, Ok(()));
+        let (result, took) = say("drawer stands closed").await;
+        assert!(result.unwrap_err().contains("stands open") && took < Duration::from_secs(1));
+        let (result, took) = say("no session within 200ms").await;
+        assert!(
+            result.is_ok() && took >= Duration::from_millis(200),
+            "what must not be seen is watched for as long as said"
+        );
+        assert_eq!(say("at 0.5 drawer pushed shut").await.0, Ok(()));
+        assert!(start.elapsed() >= Duration::from_millis(500));
+        assert!(say("daemon starts").await.0.unwrap_err().contains("in another terminal"));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_long_wait_does_not_hold_up_what_is_told() {
+        let (tell, told) = mpsc::channel(LINES);
+        let mut lines = Vec::new();
+        let mut terminal = terminal(told, "wait 60s\n", |line: &str| lines.push(line.to_owned()));
+        let keep = |_, _| None;
+        assert_eq!(terminal.line(&keep).await.as_deref(), Some("wait 60s"));
+        tell.send(News::Line("drawer   open".into())).await.unwrap();
+        let wait = terminal.meanwhile(tokio::time::sleep(Duration::from_secs(60)), &keep);
+        assert!(tokio::time::timeout(Duration::from_millis(100), wait).await.is_err());
+        assert_eq!(lines, ["drawer   open"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_end_of_the_input_is_not_the_end_and_quit_is() {
+        let keep = |_, _| None;
+        let mut at_end = terminal(mpsc::channel(1).1, "", |_: &str| {});
+        assert!(tokio::time::timeout(Duration::from_millis(100), at_end.line(&keep)).await.is_err());
+        let mut quits = terminal(mpsc::channel(1).1, "quit\n", |_: &str| {});
+        assert_eq!(quits.line(&keep).await, None);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_slip_is_kept_as_it_comes_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let attach = crate::line::Attach::Tcp { listen: ([127, 0, 0, 1], 0).into() };
+        let printer = Printer::spawn(crate::printer::PrinterSpec::default(), attach).await.unwrap();
+        let (tell, mut told) = mpsc::channel(LINES);
+        watch_printer(&printer, 0, tell);
+        let mut host = tokio::net::TcpStream::connect(printer.line().addr().unwrap()).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut host, b"TOTAL 150.00\n\x1DV\x00").await.unwrap();
+        let index = loop {
+            if let News::Slip { index, .. } = told.recv().await.unwrap() {
+                break index;
+            }
+        };
+        let picture = slips::save(dir.path(), "front-1", &printer, index).unwrap().unwrap();
+        assert!(picture.ends_with("slip-1.png"), "{picture}");
+        assert!(std::fs::read(picture).unwrap().starts_with(b"\x89PNG"));
+        assert!(std::fs::read_to_string(dir.path().join("slip-1.txt")).unwrap().contains("TOTAL 150.00"));
     }
 }

@@ -11,13 +11,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 
-use super::{lock, now};
+use super::{lock, now, patiently};
 
 /// Names the program to test; used before the one beside the rig.
 pub const PROGRAM_VARIABLE: &str = "DRAWERBRIDGE_BIN";
+/// The end of stderr follows the end of the process; what a grandchild keeps open is not waited for longer than this.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A start that takes longer has failed; the aim is 30 ms, this leaves room for a loaded machine.
 const READY: Duration = Duration::from_secs(10);
 /// The design's limit for a graceful stop.
@@ -42,12 +45,19 @@ impl Log {
             lines.push(line);
         }
     }
+    /// Where a thread of the daemon panicked, if one did.
+    #[must_use]
+    pub fn panic(&self) -> Option<String> {
+        lock(&self.0).iter().find(|line| line.contains("panicked at")).cloned()
+    }
 }
 
 /// A running daemon. Dropped, it is killed.
 pub struct Daemon {
     child: Child,
     pid: Pid,
+    /// Reads stderr until its end.
+    words: Option<JoinHandle<()>>,
 }
 
 impl Daemon {
@@ -72,24 +82,25 @@ impl Daemon {
             .map_err(|e| format!("{} cannot be started: {e}", program.display()))?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or("the daemon has no process id")?;
         log.note(format!("-- daemon started, pid {}", pid.as_raw_nonzero()));
-        if let Some(stderr) = child.stderr.take() {
+        let words = child.stderr.take().map(|stderr| {
             let log = log.clone();
             tokio::spawn(async move {
                 let mut lines = BufReader::new(stderr).lines();
                 while let Ok(Some(line)) = lines.next_line().await {
                     log.note(line);
                 }
-            });
-        }
-        let mut daemon = Self { child, pid };
-        let limit = now() + READY;
+            })
+        });
+        let mut daemon = Self { child, pid, words };
+        let ready = patiently(READY);
+        let limit = now() + ready;
         while fs::read_to_string(&addr).map_or(true, |text| text.trim().is_empty()) {
             if let Some(status) = daemon.ended() {
-                sleep(Duration::from_millis(50)).await; // its last words are still in the pipe
+                daemon.last_words().await;
                 return Err(format!("the daemon ended at its start ({status})"));
             }
             if now() > limit {
-                return Err(format!("the daemon has not written {} within 10 s", addr.display()));
+                return Err(format!("the daemon has not written {} within {} s", addr.display(), ready.as_secs()));
             }
             sleep(Duration::from_millis(2)).await;
         }
@@ -104,14 +115,27 @@ impl Daemon {
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
-    /// SIGKILL; returns when it is gone.
+    /// Waits until all that an ended daemon wrote is in the log.
+    pub async fn last_words(&mut self) {
+        if let Some(words) = self.words.take() {
+            // Late words of something that outlived the daemon are not worth more time, nor is a reader that failed.
+            drop(timeout(patiently(LAST_WORDS), words).await);
+        }
+    }
+    /// SIGKILL; returns when it is gone and its log is complete.
     pub async fn kill(mut self) -> Result<(), String> {
-        self.child.kill().await.map_err(|e| format!("the daemon cannot be killed: {e}"))
+        self.child.kill().await.map_err(|e| format!("the daemon cannot be killed: {e}"))?;
+        self.last_words().await;
+        Ok(())
     }
     /// SIGTERM; it must end with 0 within 5 s.
     pub async fn stop(mut self) -> Result<(), String> {
         kill_process(self.pid, Signal::TERM).map_err(|e| format!("SIGTERM cannot be sent: {e}"))?;
-        match timeout(STOP, self.child.wait()).await {
+        let ended = timeout(STOP, self.child.wait()).await;
+        if ended.is_ok() {
+            self.last_words().await;
+        }
+        match ended {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(status)) => Err(format!("stopped by SIGTERM, the daemon ended with {status} instead of 0")),
             Ok(Err(e)) => Err(format!("the daemon cannot be waited for: {e}")),
@@ -128,9 +152,9 @@ pub async fn journal_verify(program: &Path, dir: &Path) -> Result<(), String> {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = timeout(READY, run)
+    let output = timeout(patiently(READY), run)
         .await
-        .map_err(|_| "journal verify has not ended within 10 s".to_owned())?
+        .map_err(|_| format!("journal verify has not ended within {} s", patiently(READY).as_secs()))?
         .map_err(|e| format!("journal verify cannot be started: {e}"))?;
     if output.status.success() {
         return Ok(());
@@ -151,6 +175,42 @@ pub fn find_program(given: Option<PathBuf>) -> Result<PathBuf, String> {
         let folder = own.parent().map_or_else(String::new, |p| p.display().to_string());
         format!("there is no `drawerbridge` beside {folder}: run `cargo build` first, or name it with {PROGRAM_VARIABLE} or --daemon")
     })
+}
+
+/// Refuses a program of this workspace that is older than what it is made of. Cargo writes beside a program which files
+/// those are; a program without such a list is somebody's own, and taken as it is. The rig's own files are in the program for
+/// its demo only, and make no other daemon of it.
+pub fn refuse_stale(program: &Path) -> Result<(), String> {
+    let Ok(list) = fs::read_to_string(program.with_extension("d")) else { return Ok(()) };
+    let built = fs::metadata(program).and_then(|m| m.modified()).map_err(|e| format!("{}: {e}", program.display()))?;
+    let parts = list.split_once(": ").map_or("", |(_, parts)| parts);
+    let parts = paths(parts).into_iter().filter(|part| !part.starts_with(env!("CARGO_MANIFEST_DIR")));
+    let newer = parts.into_iter().find(|part| match fs::metadata(part).and_then(|m| m.modified()) {
+        Ok(changed) => changed > built,
+        // What it was built from is gone or has moved.
+        Err(_) => true,
+    });
+    newer.map_or(Ok(()), |part| {
+        let part = part.display();
+        Err(format!(
+            "{} is older than {part}: run `cargo build --workspace` first, or `cargo test --workspace`",
+            program.display()
+        ))
+    })
+}
+
+/// The paths of a dep-info line; a blank inside a path has a backslash before it.
+fn paths(line: &str) -> Vec<PathBuf> {
+    let mut paths = vec![String::new()];
+    let mut chars = line.trim().chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek(), paths.last_mut()) {
+            ('\\', Some(' '), Some(path)) => path.extend(chars.next()),
+            (c, _, Some(path)) if !c.is_whitespace() => path.push(c),
+            (_, _, _) => paths.push(String::new()),
+        }
+    }
+    paths.into_iter().filter(|path| !path.is_empty()).map(PathBuf::from).collect()
 }
 
 #[cfg(test)]
@@ -193,5 +253,35 @@ mod tests {
     fn a_program_that_is_not_there_is_named() {
         let why = find_program(Some("/no/such/drawerbridge".into())).unwrap_err();
         assert!(why.contains("/no/such/drawerbridge"), "{why}");
+    }
+
+    #[test]
+    fn a_program_older_than_what_it_is_made_of_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let [program, source] = [dir.path().join("drawerbridge"), dir.path().join("a source.rs")];
+        fs::write(&program, "").unwrap();
+        refuse_stale(&program).expect("nobody says what it is made of");
+        fs::write(&source, "").unwrap();
+        let escaped = source.display().to_string().replace(' ', "\\ ");
+        fs::write(dir.path().join("drawerbridge.d"), format!("{}: {escaped}\n", program.display())).unwrap();
+        let time =
+            |path: &Path, s| fs::File::open(path).unwrap().set_modified(std::time::UNIX_EPOCH + Duration::from_secs(s));
+        time(&source, 1_000).unwrap();
+        time(&program, 1_001).unwrap();
+        refuse_stale(&program).unwrap();
+        time(&source, 1_002).unwrap();
+        let why = refuse_stale(&program).unwrap_err();
+        assert!(why.contains("a source.rs") && why.contains("cargo build --workspace"), "{why}");
+        fs::remove_file(&source).unwrap();
+        assert!(refuse_stale(&program).is_err());
+    }
+
+    #[tokio::test]
+    async fn the_last_words_of_a_daemon_are_in_the_log_when_its_end_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Log::default();
+        let body = "sleep 0.1; echo \"thread 'main' panicked at src/x.rs:1:1:\" >&2; exit 101";
+        assert!(Daemon::start(&script(dir.path(), body), dir.path(), &log).await.is_err());
+        assert!(log.panic().unwrap().contains("src/x.rs"), "{:?}", log.lines());
     }
 }

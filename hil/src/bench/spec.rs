@@ -1,6 +1,8 @@
 //! What a bench may be made of, and the `till …` lines of a scenario that say so.
 use std::{net::SocketAddr, path::PathBuf};
 
+use crate::printer::Quirks;
+
 /// How the printer is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
@@ -19,6 +21,17 @@ pub enum SenseKind {
     High,
     /// There is no switch.
     None,
+}
+
+/// What hangs on the printer's kick connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connector {
+    /// A drawer that is kicked by pin 2.
+    Pin2,
+    /// A drawer that is kicked by pin 5.
+    Pin5,
+    /// Nothing: the sense line reads high, and kicks move nothing.
+    Empty,
 }
 
 /// Which display is on the pole.
@@ -46,7 +59,7 @@ pub struct RealPort {
 }
 
 /// What to build. The default is a till in the United States with everything plugged in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct BenchSpec {
     /// The folder; a temporary one when `None`.
     pub dir: Option<PathBuf>,
@@ -60,6 +73,12 @@ pub struct BenchSpec {
     pub sense: SenseKind,
     /// Extra edges when the drawer opens.
     pub bounce: u8,
+    /// Where the drawer hangs.
+    pub connector: Connector,
+    /// After this the daemon says that the drawer was left open; its own default when `None`.
+    pub left_open_after: Option<String>,
+    /// Where the printer differs from the book.
+    pub quirks: Quirks,
     /// Font A columns of the printer: 32, 42 or 48.
     pub columns: u8,
     /// `digits` or `masked`.
@@ -68,6 +87,8 @@ pub struct BenchSpec {
     pub wire: Wire,
     /// Speed of the printer's line.
     pub baud: u32,
+    /// Whether bytes on virtual pairs take the time that they would take on a wire.
+    pub paced: bool,
     /// The display.
     pub display: DisplayKind,
     /// A second slip when the answer arrives after the first.
@@ -98,6 +119,7 @@ const SHORT: &[(&str, &str)] = &[
     ("print_proof", "2s"),
     ("kick_answer", "600ms"),
     ("poll", "1s"),
+    ("confirm_pause", "0ms"),
 ];
 
 impl Default for BenchSpec {
@@ -109,10 +131,14 @@ impl Default for BenchSpec {
             entry: "total".into(),
             sense: SenseKind::Low,
             bounce: 2,
+            connector: Connector::Pin2,
+            left_open_after: None,
+            quirks: Quirks::default(),
             columns: 42,
             echo: "digits".into(),
             wire: Wire::Pair,
             baud: 115_200,
+            paced: true,
             display: DisplayKind::EscPos,
             second_slip: true,
             second_till: false,
@@ -126,8 +152,8 @@ impl Default for BenchSpec {
 }
 
 /// What `set` takes, for an error's text.
-const OPTIONS: &str = "currency CODE, time zone NAME, entry total|denominations, sense low|high|none, bounce N, columns 32|42|48, \
-     echo digits|masked, printer pair|tcp, baud N, display escpos|cd5220|behind printer|none, second slip on|off, second till, \
+const OPTIONS: &str = "currency CODE, time zone NAME, entry total|denominations, sense low|high|none, bounce N, columns 32|42|48, pin 2|5, drawer none, left open after TIME, \
+     echo digits|masked, printer pair|tcp, printer without asb|process id|answers, baud N, display escpos|cd5220|behind printer|none, second slip on|off, second till, \
      client credentials, timing KEY TIME, count KEY VALUE";
 
 impl BenchSpec {
@@ -148,10 +174,15 @@ impl BenchSpec {
             ["sense", "high"] => self.sense = SenseKind::High,
             ["sense", "none"] => self.sense = SenseKind::None,
             ["bounce", n] => self.bounce = number(n)?,
+            ["pin", "2"] => self.connector = Connector::Pin2,
+            ["pin", "5"] => self.connector = Connector::Pin5,
+            ["drawer", "none"] => self.connector = Connector::Empty,
+            ["left", "open", "after", time] => self.left_open_after = Some((*time).to_owned()),
             ["columns", n @ ("32" | "42" | "48")] => self.columns = number(n)?,
             ["echo", echo @ ("digits" | "masked")] => self.echo = (*echo).to_owned(),
             ["printer", "tcp"] => self.wire = Wire::Tcp,
             ["printer", "pair"] => self.wire = Wire::Pair,
+            ["printer", "without", lacks @ ..] => quirk(&mut self.quirks, &lacks.join(" "))?,
             ["baud", n] => self.baud = number(n)?,
             ["display", "escpos"] => self.display = DisplayKind::EscPos,
             ["display", "cd5220"] => self.display = DisplayKind::Cd5220,
@@ -166,6 +197,17 @@ impl BenchSpec {
         }
         Ok(())
     }
+}
+
+/// Something that other printers can and this one cannot.
+pub fn quirk(quirks: &mut Quirks, lacks: &str) -> Result<(), String> {
+    match lacks {
+        "asb" => quirks.no_asb = true,
+        "process id" => quirks.no_process_id = true,
+        "answers" => quirks.no_status = true,
+        other => return Err(format!("a printer can be without asb, process id or answers, not without `{other}`")),
+    }
+    Ok(())
 }
 
 fn replace(list: &mut Vec<(String, String)>, key: &str, value: &str) {
@@ -202,5 +244,7 @@ mod tests {
         let why = BenchSpec::default().set("colour red").unwrap_err();
         assert!(why.contains("`till colour red`") && why.contains("currency CODE"), "{why}");
         assert!(BenchSpec::default().set("columns 33").is_err());
+        let why = BenchSpec::default().set("printer without paper").unwrap_err();
+        assert!(why.contains("asb, process id or answers"), "{why}");
     }
 }

@@ -2,6 +2,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use super::{
     Bench, TillRig,
@@ -11,12 +12,13 @@ use super::{
 };
 use crate::{
     admin::{Fault, FaultRule, Operation},
-    printer::Paper,
+    printer::{Paper, Printer},
     scenario::verb::{Action, Device, On, PaperIs},
 };
 
-/// Between two keys of a quick hand. Slower than any scanner: the daemon tells a badge by gaps of a few milliseconds.
-const KEY_GAP: Duration = Duration::from_millis(40);
+/// Between two keys of a quick hand. Slower than any scanner: the daemon tells a badge by gaps below 30 ms, and a loaded
+/// machine may bring one key late and the next on time.
+const KEY_GAP: Duration = Duration::from_millis(100);
 
 /// The bench, the daemon and what was last asked of it.
 pub struct Stage {
@@ -34,15 +36,19 @@ pub struct Stage {
     pub kick: Option<String>,
     /// Status and body of the last request of the POS.
     pub pos: Option<(u16, Value)>,
-    /// Frames that were settled when the last key was pressed, per till.
+    /// Drawings that had settled when the last key was pressed, per till.
     pub frames_at_key: Vec<usize>,
+    /// Events that were seen before something was last done, per till.
+    pub events_at: Vec<usize>,
+    /// Somebody else's connection to a printer.
+    other_client: Option<TcpStream>,
 }
 
 impl Stage {
     /// An empty stage: devices are up, no daemon runs.
     #[must_use]
     pub fn new(bench: Bench, program: Option<PathBuf>) -> Self {
-        let frames_at_key = vec![0; bench.tills.len()];
+        let (frames_at_key, events_at) = (vec![0; bench.tills.len()], vec![0; bench.tills.len()]);
         Self {
             bench,
             daemon: None,
@@ -52,6 +58,8 @@ impl Stage {
             kick: None,
             pos: None,
             frames_at_key,
+            events_at,
+            other_client: None,
         }
     }
     /// The till's devices.
@@ -75,30 +83,46 @@ impl Stage {
         }
     }
 
+    /// Follows the events of the daemon in this folder, also of one that somebody else has started.
+    pub fn follow_daemon(&self) {
+        if let Ok(api) = self.api() {
+            self.events.follow_if_new(api);
+        }
+    }
+    /// A daemon of ours that ended by itself, or in which something panicked, is nothing to play on with.
+    pub fn daemon_lives(&mut self) -> Result<(), String> {
+        if let Some(status) = self.daemon.as_mut().and_then(Daemon::ended) {
+            return Err(format!("the daemon ended by itself ({status})"));
+        }
+        self.log.panic().map_or(Ok(()), |line| Err(format!("something panicked in the daemon: {line}")))
+    }
+
     /// Does it.
     pub async fn act(&mut self, till: usize, action: &Action) -> Result<(), String> {
         let rig = self.till(till)?.clone();
-        let wire = |result: std::io::Result<()>| result.map_err(|e| format!("the cable cannot be plugged in: {e}"));
         match action {
-            Action::DrawerKey => rig.printer.key(),
-            Action::DrawerShut => rig.printer.push_drawer_shut(),
-            Action::DrawerJam(jam) => rig.printer.jam(*jam),
-            Action::Unplug(Device::Printer) => rig.printer.unplug(),
+            Action::DrawerKey
+            | Action::DrawerShut
+            | Action::DrawerJam(_)
+            | Action::Unplug(Device::Printer)
+            | Action::Plug(Device::Printer)
+            | Action::UnplugAfter(_)
+            | Action::PowerCycle
+            | Action::Paper(_)
+            | Action::PaperOutAfter(_)
+            | Action::Cover(_)
+            | Action::Offline(_)
+            | Action::Noise(_) => at_printer(&rig.printer, action).await?,
             Action::Unplug(Device::Display) => rig.display.ok_or(NO_DISPLAY)?.unplug(),
             Action::Unplug(Device::Keypad) => rig.keypad.unplug(),
-            Action::Plug(Device::Printer) => wire(rig.printer.plug().await)?,
-            Action::Plug(Device::Display) => wire(rig.display.ok_or(NO_DISPLAY)?.plug().await)?,
-            Action::Plug(Device::Keypad) => wire(rig.keypad.plug().await)?,
-            Action::UnplugAfter(bytes) => rig.printer.unplug_after(*bytes),
-            Action::PowerCycle => rig.printer.power_cycle().await,
-            Action::Paper(paper) => rig.printer.set_paper(match paper {
-                PaperIs::Loaded => Paper::Ok,
-                PaperIs::NearEnd => Paper::NearEnd,
-                PaperIs::Out => Paper::Out,
-            }),
-            Action::PaperOutAfter(lines) => rig.printer.out_of_paper_after(*lines),
-            Action::Cover(open) => rig.printer.set_cover(*open),
-            Action::Offline(offline) => rig.printer.set_offline(*offline),
+            Action::Plug(Device::Display) => rig.display.ok_or(NO_DISPLAY)?.plug().await.map_err(no_cable)?,
+            Action::Plug(Device::Keypad) => rig.keypad.plug().await.map_err(no_cable)?,
+            Action::OtherClient(true) => {
+                let addr = rig.printer.line().addr().ok_or("the printer is not on TCP: add the line `till printer tcp`")?;
+                let client = TcpStream::connect(addr).await;
+                self.other_client = Some(client.map_err(|e| format!("nobody can connect to the printer: {e}"))?);
+            }
+            Action::OtherClient(false) => drop(self.other_client.take().ok_or("no other client is connected")?),
             Action::Type(keys) => self.keys(till, &rig, Input::Keys(keys)).await?,
             Action::Badge(code) => self.keys(till, &rig, Input::Badge(code)).await?,
             Action::Fault { name, times, on } => {
@@ -121,6 +145,8 @@ impl Stage {
             }
             Action::SessionsClosed => self.bench.api.close_all(),
             Action::TokensExpire => self.bench.api.expire_tokens(),
+            Action::ApiClock(ahead_s) => self.bench.api.update(|shop| shop.clock_skew_s = *ahead_s),
+            Action::ApiLacks(scope) => self.bench.api.update(|shop| shop.scopes.retain(|granted| granted != scope)),
             Action::DaemonKilled => self.daemon.take().ok_or(NO_DAEMON)?.kill().await?,
             Action::DaemonStopped => self.daemon.take().ok_or(NO_DAEMON)?.stop().await?,
             Action::DaemonStarts => self.start_daemon().await?,
@@ -169,11 +195,11 @@ impl Stage {
                     rig.keypad.type_keys(&first.join(" "), KEY_GAP).await;
                     tokio::time::sleep(KEY_GAP).await;
                 }
-                self.frames_at_key[till] = rig.frames.count();
+                self.frames_at_key[till] = rig.drawings();
                 rig.keypad.type_keys(last, KEY_GAP).await;
             }
             Input::Badge(code) => {
-                self.frames_at_key[till] = rig.frames.count();
+                self.frames_at_key[till] = rig.drawings();
                 rig.keypad.badge(code).await;
             }
         }
@@ -196,20 +222,65 @@ impl Stage {
         Ok(())
     }
 
-    /// The opening that runs, or the last one there was.
+    /// The newest opening, as the daemon names it.
     async fn opening_id(&self, till: usize) -> Result<String, String> {
         let status = self.status(till).await?;
-        if let Some(id) = status["opening"]["id"].as_str() {
-            return Ok(id.to_owned());
-        }
-        let events = self.events.all();
-        let last = events.iter().rev().find_map(|e| e.data["opening"].as_str().or(e.data["opening_id"].as_str()));
-        last.map(str::to_owned).ok_or_else(|| "the daemon knows of no opening at this till".into())
+        let id = status["opening"]["id"].as_str();
+        id.map(str::to_owned).ok_or_else(|| "the daemon knows of no opening at this till".into())
     }
 
     async fn opening_path(&self, till: usize, tail: &str) -> Result<String, String> {
         Ok(format!("/v1/tills/{}/openings/{}{tail}", self.till(till)?.name, self.opening_id(till).await?))
     }
+}
+
+/// Does what is done at a printer; of anything else it says that it is not.
+pub async fn at_printer(printer: &Printer, action: &Action) -> Result<(), String> {
+    match action {
+        Action::DrawerKey => printer.key(),
+        Action::DrawerShut => printer.push_drawer_shut(),
+        Action::DrawerJam(jam) => printer.jam(*jam),
+        Action::Unplug(Device::Printer) => printer.unplug(),
+        Action::Plug(Device::Printer) => printer.plug().await.map_err(no_cable)?,
+        Action::UnplugAfter(bytes) => printer.unplug_after(*bytes),
+        Action::PowerCycle => printer.power_cycle().await,
+        Action::Paper(PaperIs::Loaded) => printer.set_paper(Paper::Ok),
+        Action::Paper(PaperIs::NearEnd) => printer.set_paper(Paper::NearEnd),
+        Action::Paper(PaperIs::Out) => printer.set_paper(Paper::Out),
+        Action::PaperOutAfter(lines) => printer.out_of_paper_after(*lines),
+        Action::Cover(open) => printer.set_cover(*open),
+        Action::Offline(offline) => printer.set_offline(*offline),
+        Action::Noise(bytes) => printer.line().send(bytes).map_err(|e| format!("the printer cannot send: {e}"))?,
+        Action::Wait(time) => tokio::time::sleep(*time).await,
+        Action::Unplug(Device::Display | Device::Keypad)
+        | Action::Plug(Device::Display | Device::Keypad)
+        | Action::OtherClient(_)
+        | Action::Type(_)
+        | Action::Badge(_)
+        | Action::Fault { .. }
+        | Action::ApiDown(_)
+        | Action::ApiHealthy
+        | Action::OpenedElsewhere { .. }
+        | Action::CheckoutStarts
+        | Action::SessionsClosed
+        | Action::TokensExpire
+        | Action::ApiClock(_)
+        | Action::ApiLacks(_)
+        | Action::DaemonKilled
+        | Action::DaemonStopped
+        | Action::DaemonStarts
+        | Action::Kick
+        | Action::PosStarts { .. }
+        | Action::PosCounts { .. }
+        | Action::PosCountsPieces { .. }
+        | Action::PosCancels
+        | Action::Reprint => return Err("here is only a printer with its drawer".into()),
+    }
+    Ok(())
+}
+
+fn no_cable(e: std::io::Error) -> String {
+    format!("the cable cannot be plugged in: {e}")
 }
 
 enum Input<'a> {

@@ -10,6 +10,12 @@ pub(super) const COLUMNS: usize = 20;
 const ROWS: usize = 2;
 const BLANK: [[char; COLUMNS]; ROWS] = [[' '; COLUMNS]; ROWS];
 
+/// The 128 characters from 80 on.
+const BLANK_TABLE: &str = concat!(
+    "                                                                ",
+    "                                                                "
+);
+
 /// What happens behind the last cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -271,7 +277,7 @@ impl Screen {
             [0x1F, 0x2E | 0x2C | 0x3B, c] => self.text(c),
             // The clock takes the lower right corner of an empty screen.
             [0x1F, 0x54, ..] | [0x1F, 0x55] => self.clear(),
-            [0x1B, b't', n] => match CodePage::by_number(n) {
+            [0x1B, b't', n] => match code_table(n) {
                 Some(page) => self.page = page,
                 None => self.warn(&format!("code table {n} is not in this display; the one before stays")),
             },
@@ -319,6 +325,16 @@ impl Screen {
         for (cell, byte) in self.cells[row].iter_mut().zip(text) {
             *cell = self.page.char(*byte, self.national);
         }
+    }
+}
+
+/// The DM-D110 has 0 to 5, 16 to 19, 254 and 255 and no more of a printer's tables: fact sheet on displays, 1.1. What a
+/// user's table (254) holds after power-on is not written; blanks, as in the blank table (255).
+fn code_table(n: u8) -> Option<CodePage> {
+    match n {
+        0..=5 | 16..=19 => CodePage::by_number(n),
+        254 | 255 => Some(CodePage::Table(BLANK_TABLE)),
+        6..=15 | 20..=253 => None,
     }
 }
 
@@ -479,5 +495,17 @@ mod tests {
     #[test]
     fn accents_come_from_the_code_table() {
         assert_eq!(shown(Dialect::EscPos, b"\x1Bt\x13\xD5 \x81").frame()[0], padded("€ ü"));
+    }
+
+    #[test]
+    fn only_the_tables_of_the_fact_sheet_are_in_it() {
+        for n in [0, 5, 16, 19, 254, 255] {
+            assert_eq!(shown(Dialect::EscPos, &[0x1B, b't', n]).warnings, [], "table {n}");
+        }
+        for n in [6, 15, 20, 39, 51, 253] {
+            assert_eq!(shown(Dialect::EscPos, &[0x1B, b't', n]).warnings.len(), 1, "table {n}");
+        }
+        assert_eq!(shown(Dialect::EscPos, b"\x1Bt\xFFa\xD5b").frame()[0], padded("a b"));
+        assert_eq!(BLANK_TABLE.len(), 128);
     }
 }

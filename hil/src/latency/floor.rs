@@ -20,11 +20,9 @@ use crate::bench::now;
 
 /// Nothing on one machine takes longer; a floor that does is an error of the machine.
 const LOST: Duration = Duration::from_secs(2);
-/// Between two measurements, so that every thread sleeps again as it would in a quiet shop.
-const PAUSE: Duration = Duration::from_millis(2);
 
 /// Bytes into a pair → a blocking reader → an HTTP chunk → a blocking client.
-pub(super) fn reader_and_chunk(runs: usize) -> io::Result<Distribution> {
+pub(super) fn reader_and_chunk(runs: usize, pause: Duration) -> io::Result<Distribution> {
     let (master, slave) = pair()?;
     let (mut server, mut client) = connected()?;
     let (tell, told) = mpsc::channel();
@@ -41,7 +39,7 @@ pub(super) fn reader_and_chunk(runs: usize) -> io::Result<Distribution> {
         while client.read(&mut buf).is_ok_and(|n| n > 0) && tell.send(now()).is_ok() {}
     });
     let mut master = File::from(master);
-    collect(runs, || {
+    collect(runs, pause, || {
         let start = now();
         // As long as an automatic status of the printer.
         master.write_all(&[0x14, 0x00, 0x00, 0x0F])?;
@@ -53,7 +51,7 @@ pub(super) fn reader_and_chunk(runs: usize) -> io::Result<Distribution> {
 const CHUNK: &[u8] = b"70\r\nid: 1234\nevent: drawer.opened\ndata: {\"seq\":1234,\"at\":\"2026-11-23T07:00:00.000Z\",\"till\":\"front-1\",\"by\":\"key\"}\n\n\r\n";
 
 /// A round trip on a warm connection, plus five bytes through a pair.
-pub(super) fn http_and_write(runs: usize) -> io::Result<Distribution> {
+pub(super) fn http_and_write(runs: usize, pause: Duration) -> io::Result<Distribution> {
     let (master, mut slave) = pair()?;
     let (mut server, mut client) = connected()?;
     let (tell, told) = mpsc::channel();
@@ -71,7 +69,7 @@ pub(super) fn http_and_write(runs: usize) -> io::Result<Distribution> {
     });
     let request = b"POST /v1/tills/front-1/drawer/kick HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 20\r\n\r\n{\"reason\":\"latency\"}";
     let mut buf = [0; 1024];
-    collect(runs, || {
+    collect(runs, pause, || {
         let start = now();
         client.write_all(request)?;
         if client.read(&mut buf)? == 0 {
@@ -85,7 +83,7 @@ pub(super) fn http_and_write(runs: usize) -> io::Result<Distribution> {
 }
 
 /// Two durable commits in this folder, then a fresh loopback connection and its first byte at the other side.
-pub(super) fn commits_and_dial(runs: usize, dir: &Path) -> io::Result<Distribution> {
+pub(super) fn commits_and_dial(runs: usize, dir: &Path, pause: Duration) -> io::Result<Distribution> {
     let db = rusqlite::Connection::open(dir.join("floor.db")).map_err(io::Error::other)?;
     db.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE IF NOT EXISTS t (a INTEGER PRIMARY KEY, b TEXT);",
@@ -104,7 +102,7 @@ pub(super) fn commits_and_dial(runs: usize, dir: &Path) -> io::Result<Distributi
     });
     let row = "x".repeat(400);
     let mut insert = db.prepare("INSERT INTO t (b) VALUES (?1)").map_err(io::Error::other)?;
-    collect(runs, || {
+    collect(runs, pause, || {
         let start = now();
         for _ in 0..2 {
             insert.execute([&row]).map_err(io::Error::other)?;
@@ -119,20 +117,22 @@ pub(super) fn one_piece(baud: u32) -> Duration {
     Duration::from_nanos(64 * 10 * 1_000_000_000 / u64::from(baud.max(1)))
 }
 
-fn collect(runs: usize, mut one: impl FnMut() -> io::Result<Duration>) -> io::Result<Distribution> {
+/// `pause` between two measurements: the rhythm of the row that the floor belongs to. Two milliseconds apart, the caches are
+/// warm and the processor awake, and the floor would be one that no till ever sees.
+fn collect(runs: usize, pause: Duration, mut one: impl FnMut() -> io::Result<Duration>) -> io::Result<Distribution> {
     let mut all = Vec::with_capacity(runs);
     // The first round pays for what is set up lazily.
     one()?;
     for _ in 0..runs.max(1) {
-        pause();
+        rest(pause);
         all.push(one()?);
     }
     Distribution::new(all).ok_or_else(|| io::Error::other("nothing was measured"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a floor is taken on a thread of its own that must be idle before each run")]
-fn pause() {
-    thread::sleep(PAUSE);
+fn rest(pause: Duration) {
+    thread::sleep(pause);
 }
 
 fn receive(told: &mpsc::Receiver<Instant>) -> io::Result<Instant> {
@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn every_floor_can_be_measured() {
         let dir = tempfile::tempdir().unwrap();
-        for floor in [reader_and_chunk(3), http_and_write(3), commits_and_dial(3, dir.path())] {
+        let pause = Duration::from_millis(2);
+        for floor in [reader_and_chunk(3, pause), http_and_write(3, pause), commits_and_dial(3, dir.path(), pause)] {
             let floor = floor.unwrap();
             assert_eq!(floor.count(), 3);
             assert!(floor.max() < LOST);

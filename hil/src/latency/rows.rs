@@ -34,6 +34,11 @@ const SLIP_HAS_BEGUN: usize = 32;
 /// A solenoid has to cool before the daemon kicks again; asked again this often, this many times.
 const HOLD_OFF: (Duration, u32) = (Duration::from_millis(200), 50);
 
+pub(super) const ENTER: &str = "Enter on the confirmation → first byte of the mutation at the API";
+pub(super) const SWITCH: &str = "drawer sense flips at the simulated printer → event at an SSE client";
+pub(super) const KICK: &str = "POST …/drawer/kick on a warm connection → last kick byte at the printer";
+pub(super) const KICK_DURING_SLIP: &str = "the same while a slip is being sent at 38400 baud";
+
 type Tap = broadcast::Receiver<(Direction, Instant, Vec<u8>)>;
 
 /// The daemon runs and knows every device.
@@ -115,10 +120,10 @@ pub(super) async fn enter_to_mutation(stage: &mut Stage, runs: usize) -> Result<
     }
     api.clear_faults();
     let dir = stage.bench.dir().to_path_buf();
-    let floor = blocking(move || floor::commits_and_dial(runs, &dir)).await?;
+    let floor = blocking(move || floor::commits_and_dial(runs, &dir, SETTLE)).await?;
     Ok(Row {
         order: 4,
-        name: "Enter on the confirmation → first byte of the mutation at the API",
+        name: ENTER,
         aim: Aim { times_floor: Some(2), p99: Some(Duration::from_millis(10)), ..Aim::default() },
         measured: times(all, Some((floor, "commits + dial")))?,
         remark: None,
@@ -133,11 +138,11 @@ pub(super) async fn switch_to_event(stage: &mut Stage, runs: usize) -> Result<Ro
         let open = stage.till(0)?.printer.drawer_is_open();
         let (action, name) = if open { (Action::DrawerShut, "drawer.closed") } else { (Action::DrawerKey, "drawer.opened") };
         let mut tap = stage.till(0)?.printer.line().tap();
-        while events.try_recv().is_ok() {}
+        while events.told.try_recv().is_ok() {}
         stage.act(0, &action).await?;
         let sent = tapped(&mut tap, |d, _| d == Direction::FromDevice).await?;
         let seen = timeout(LOST, async {
-            while let Some((at, block)) = events.recv().await {
+            while let Some((at, block)) = events.told.recv().await {
                 if block.contains(name) {
                     return Ok(at);
                 }
@@ -151,10 +156,10 @@ pub(super) async fn switch_to_event(stage: &mut Stage, runs: usize) -> Result<Ro
     if stage.till(0)?.printer.drawer_is_open() {
         push_shut(stage).await?;
     }
-    let floor = blocking(move || floor::reader_and_chunk(runs)).await?;
+    let floor = blocking(move || floor::reader_and_chunk(runs, SETTLE)).await?;
     Ok(Row {
         order: 1,
-        name: "drawer sense flips at the simulated printer → event at an SSE client",
+        name: SWITCH,
         aim: Aim { times_floor: Some(2), p99: Some(Duration::from_millis(2)), ..Aim::default() },
         measured: times(all, Some((floor, "reader + chunk")))?,
         remark: None,
@@ -169,10 +174,10 @@ pub(super) async fn kick(stage: &mut Stage, runs: usize) -> Result<Row, String> 
         all.push(one_kick(stage, &mut client).await?);
         push_shut(stage).await?;
     }
-    let floor = blocking(move || floor::http_and_write(runs)).await?;
+    let floor = blocking(move || floor::http_and_write(runs, SETTLE)).await?;
     Ok(Row {
         order: 2,
-        name: "POST …/drawer/kick on a warm connection → last kick byte at the printer",
+        name: KICK,
         aim: Aim { times_floor: Some(2), p99: Some(Duration::from_millis(2)), ..Aim::default() },
         measured: times(all, Some((floor, "http + write")))?,
         remark: None,
@@ -210,7 +215,7 @@ pub(super) async fn kick_during_slip(stage: &mut Stage, runs: usize) -> Result<R
     let piece = Distribution::new(vec![floor::one_piece(BAUD)]).ok_or("no floor")?;
     Ok(Row {
         order: 3,
-        name: "the same while a slip is being sent at 38400 baud",
+        name: KICK_DURING_SLIP,
         aim: Aim { p99: Some(Duration::from_millis(60)), ..Aim::default() },
         measured: times(all, Some((piece, "one piece")))?,
         remark: Some(format!("a slip had {} bytes", slip_bytes / runs.max(1))),
@@ -267,7 +272,7 @@ async fn tapped(tap: &mut Tap, mut fits: impl FnMut(Direction, &[u8]) -> bool) -
 }
 
 /// Every block of the event stream, with the moment it could be read.
-async fn follow(api: DaemonApi) -> Result<mpsc::Receiver<(Instant, String)>, String> {
+async fn follow(api: DaemonApi) -> Result<Followed, String> {
     let (tell, told) = mpsc::channel(1024);
     let stream = blocking(move || {
         let mut stream = TcpStream::connect(api.addr)?;
@@ -277,6 +282,7 @@ async fn follow(api: DaemonApi) -> Result<mpsc::Receiver<(Instant, String)>, Str
         Ok(stream)
     });
     let mut stream = stream.await?;
+    let connection = stream.try_clone().map_err(|e| e.to_string())?;
     std::thread::spawn(move || {
         let (mut pending, mut buf) = (String::new(), [0; 4096]);
         while let Ok(n @ 1..) = stream.read(&mut buf) {
@@ -292,7 +298,20 @@ async fn follow(api: DaemonApi) -> Result<mpsc::Receiver<(Instant, String)>, Str
     });
     // The stream is there when the answer's head is; events of before do not matter.
     sleep(SETTLE).await;
-    Ok(told)
+    Ok(Followed { told, connection })
+}
+
+/// A client of the event stream, until it is dropped.
+struct Followed {
+    told: mpsc::Receiver<(Instant, String)>,
+    connection: TcpStream,
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        // The daemon may have closed it before.
+        drop(self.connection.shutdown(std::net::Shutdown::Both));
+    }
 }
 
 /// A connection that stays, as a POS keeps one.

@@ -26,6 +26,8 @@ pub enum Measured {
         /// The floor's, where there is one, with its name.
         floor: Option<(Distribution, &'static str)>,
     },
+    /// Nothing, and why.
+    Failed(String),
     /// One number with its unit.
     Number {
         /// How much.
@@ -80,6 +82,7 @@ impl Row {
                     short.push(format!("p99 {} > {}", time(p99), time(limit)));
                 }
             }
+            Measured::Failed(why) => short.push(format!("not measured: {why}")),
             Measured::Number { value, unit } => {
                 if let Some(limit) = self.aim.at_most.filter(|limit| value > limit) {
                     short.push(format!("{value} > {limit} {unit}"));
@@ -113,6 +116,14 @@ pub struct Table {
     pub program: String,
 }
 
+impl Table {
+    /// Takes a row, or why it could not be measured.
+    pub(super) fn take(&mut self, order: u8, name: &'static str, row: Result<Row, String>) {
+        let failed = |why| Row { order, name, aim: Aim::default(), measured: Measured::Failed(why), remark: None };
+        self.rows.push(row.unwrap_or_else(failed));
+    }
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = format!("{:<28} {:>5} {:>9} {:>9} {:>9} {:>9} {:>9}", "", "runs", "min", "p50", "p90", "p99", "max");
@@ -126,6 +137,7 @@ impl fmt::Display for Table {
                         writeln!(f, "{}", line(&format!("  {name}"), floor))?;
                     }
                 }
+                Measured::Failed(_) => {}
                 Measured::Number { value, unit } => writeln!(f, "  {value} {unit}")?,
             }
             match row.verdict() {
@@ -136,7 +148,11 @@ impl fmt::Display for Table {
                 writeln!(f, "  {remark}")?;
             }
         }
-        writeln!(f, "\nEach floor was measured in this run. Percentiles are measured values (nearest rank).")?;
+        writeln!(
+            f,
+            "\nEach floor was measured in this run, at the rhythm of the row it belongs to: a processor that slept is slow to\n\
+             wake, for a bare reader too. Percentiles are measured values (nearest rank)."
+        )?;
         writeln!(
             f,
             "reader + chunk: the same bytes through a blocking reader of a pty and a chunk on a loopback connection."
@@ -145,7 +161,7 @@ impl fmt::Display for Table {
             f,
             "http + write:   a round trip on a warm loopback connection, plus five bytes written to a pair and read."
         )?;
-        writeln!(f, "one piece:      64 bytes on the line at its speed; a kick can wait for no less.")?;
+        writeln!(f, "one piece:      computed: 64 bytes at the line's speed; a kick can wait for no less.")?;
         writeln!(f, "commits + dial: two durable SQLite commits in the same folder, plus a fresh loopback connection.")?;
         writeln!(f, "daemon:  {}\nmachine: {}", self.program, self.machine)
     }

@@ -13,7 +13,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 use tokio::io::unix::AsyncFd;
 
 /// The device's end of a virtual serial pair.
@@ -25,7 +25,16 @@ pub(super) struct Pty {
     node: PathBuf,
     link: PathBuf,
     watch: AsyncFd<OwnedFd>,
-    hosts: AtomicUsize,
+    hosts: Mutex<Hosts>,
+}
+
+/// Who has the slave open. Behind one lock with the reading of the events: each event counts once and in order, however
+/// many tasks look at the same time.
+#[derive(Debug, Default)]
+struct Hosts {
+    open: usize,
+    /// The last one left since somebody asked; another may be there again.
+    left: bool,
 }
 
 impl Pty {
@@ -55,35 +64,40 @@ impl Pty {
             node,
             link: link.to_owned(),
             watch: watched(watch)?,
-            hosts: AtomicUsize::new(0),
+            hosts: Mutex::default(),
         })
     }
 
     /// Whether a host has the slave open, as far as the events read so far tell.
     pub(super) fn has_host(&self) -> bool {
-        self.hosts.load(Ordering::Acquire) > 0
+        super::lock(&self.hosts).open > 0
     }
 
     /// Takes in the open and close events that are there. Says whether a host is there now.
     pub(super) fn look(&self) -> bool {
         let mut room = [MaybeUninit::uninit(); 1024];
+        let mut hosts = super::lock(&self.hosts);
         let mut reader = inotify::Reader::new(self.watch.get_ref(), &mut room);
-        let mut hosts = self.hosts.load(Ordering::Acquire);
         let mut left = false;
         while let Ok(event) = reader.next() {
             if event.events().contains(ReadFlags::OPEN) {
-                hosts += 1;
+                hosts.open += 1;
             } else if event.events().intersects(ReadFlags::CLOSE_WRITE | ReadFlags::CLOSE_NOWRITE) {
-                hosts = hosts.saturating_sub(1);
-                left |= hosts == 0;
+                hosts.open = hosts.open.saturating_sub(1);
+                left |= hosts.open == 0;
             }
         }
-        self.hosts.store(hosts, Ordering::Release);
-        if left && hosts == 0 {
+        if left {
+            hosts.left = true;
             // Cannot fail on an open pty; if it did, the next host would still set modes of its own.
-            self.forget_host().ok();
+            self.forget_host(hosts.open > 0).ok();
         }
-        hosts > 0
+        hosts.open > 0
+    }
+
+    /// Whether the last host left since this was asked before.
+    pub(super) fn take_left(&self) -> bool {
+        std::mem::take(&mut super::lock(&self.hosts).left)
     }
 
     /// Resolves when a host may have come or gone.
@@ -94,10 +108,14 @@ impl Pty {
         Ok(())
     }
 
-    /// The last host is gone: its exclusive lock, the bytes it did not read and its modes go with it.
-    fn forget_host(&self) -> rustix::io::Result<()> {
-        rustix::termios::ioctl_tiocnxcl(&self.slave)?;
+    /// The last host is gone: the bytes it did not read, its exclusive lock and its modes go with it. If the next one has
+    /// come already, the lock and the modes may be its own and stay.
+    fn forget_host(&self, next_is_here: bool) -> rustix::io::Result<()> {
         rustix::termios::tcflush(&self.slave, QueueSelector::IFlush)?;
+        if next_is_here {
+            return Ok(());
+        }
+        rustix::termios::ioctl_tiocnxcl(&self.slave)?;
         rustix::termios::tcsetattr(&self.slave, OptionalActions::Now, &self.fresh)
     }
 

@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 /// The receive buffer. Source: fact sheet 3.4, the 4 KB setting of TM-T88 printers.
 pub(super) const BUFFER: usize = 4096;
 
-/// A kick whose last bytes do not come within this time was sent too short.
-const SHORT_KICK: Duration = Duration::from_millis(200);
+/// A kick whose last bytes do not come within this time, on an idle wire, was sent too short. Far longer than a busy
+/// machine leaves a host without its turn between two writes.
+const SHORT_KICK: Duration = Duration::from_secs(2);
 
 /// A QR symbol as `GS ( k` stores it.
 #[derive(Debug)]
@@ -69,7 +70,10 @@ pub(super) struct Machine {
     received: u64,
     dle: Vec<u8>,
     dle_done: VecDeque<(u64, usize)>,
-    buffer: VecDeque<u8>,
+    /// Received bytes that wait, each with its position: bytes that found no room leave gaps.
+    buffer: VecDeque<(u64, u8)>,
+    /// The last byte found no room.
+    losing: bool,
     cmd: Vec<u8>,
     pub(super) cmd_at: u64,
     short_kick_at: Option<Instant>,
@@ -108,6 +112,7 @@ impl Machine {
             dle: Vec::new(),
             dle_done: VecDeque::new(),
             buffer: VecDeque::new(),
+            losing: false,
             cmd: Vec::new(),
             cmd_at: 0,
             short_kick_at: None,
@@ -137,6 +142,7 @@ impl Machine {
         self.dle.clear();
         self.dle_done.clear();
         self.buffer.clear();
+        self.losing = false;
         self.cmd.clear();
         self.esc_eq.clear();
         self.short_kick_at = None;
@@ -154,12 +160,27 @@ impl Machine {
         BUFFER.saturating_sub(self.buffer.len())
     }
 
-    /// Bytes arrived.
+    /// Whether a kick has begun and not ended.
+    pub(super) fn kick_is_short(&self) -> bool {
+        self.short_kick_at.is_some()
+    }
+
+    /// Bytes arrived. Each is worked off before the next, so that it makes no difference in what pieces they come.
+    ///
+    /// With the buffer full, real-time commands in them are still executed and all else is lost: a serial line has no
+    /// way to hold bytes back, unless the host heeds BUSY. Source: fact sheet 1.3, 2.1 and 3.4.
     pub(super) fn receive(&mut self, now: Instant, bytes: &[u8]) {
         for &byte in bytes {
-            self.buffer.push_back(byte);
-            self.real_time(now, byte);
+            let at = self.received;
             self.received += 1;
+            if self.room() > 0 {
+                self.buffer.push_back((at, byte));
+                self.losing = false;
+            } else if !std::mem::replace(&mut self.losing, true) {
+                self.warn(at, "the receive buffer is full: from here on bytes are lost until there is room again");
+            }
+            self.real_time(now, at, byte);
+            self.work_off(now);
             // The moment the cable is pulled: not a byte more.
             if let Some(left) = &mut self.unplug_after {
                 *left = left.saturating_sub(1);
@@ -170,11 +191,11 @@ impl Machine {
                 }
             }
         }
-        self.run(now);
+        self.settle(now);
     }
 
     /// Watches the raw stream for real-time commands.
-    fn real_time(&mut self, now: Instant, byte: u8) {
+    fn real_time(&mut self, now: Instant, last: u64, byte: u8) {
         if self.dle.is_empty() && byte != 0x10 {
             return;
         }
@@ -183,7 +204,7 @@ impl Machine {
             Step::More => {}
             Step::Done => {
                 let cmd = std::mem::take(&mut self.dle);
-                let at = self.received + 1 - cmd.len() as u64;
+                let at = last + 1 - cmd.len() as u64;
                 self.dle_done.push_back((at, cmd.len()));
                 self.execute_dle(now, at, &cmd);
             }
@@ -196,19 +217,26 @@ impl Machine {
         }
     }
 
-    /// Position of the first byte in the buffer.
-    fn position(&self) -> u64 {
-        self.received - self.buffer.len() as u64
+    /// Goes on with what stands still, if it can.
+    pub(super) fn run(&mut self, now: Instant) {
+        self.work_off(now);
+        self.settle(now);
     }
 
     /// Works off the buffer while the printer is online.
-    pub(super) fn run(&mut self, now: Instant) {
+    fn work_off(&mut self, now: Instant) {
         while !self.is_offline() {
-            let (at, Some(&byte)) = (self.position(), self.buffer.front()) else { break };
+            let Some(&(at, byte)) = self.buffer.front() else { break };
             if self.cmd.is_empty() {
-                if let Some(&(_, len)) = self.dle_done.front().filter(|(start, _)| *start == at) {
+                // Commands that were executed and then found no room in the buffer.
+                while self.dle_done.front().is_some_and(|(start, len)| *start + *len as u64 <= at) {
                     self.dle_done.pop_front();
-                    self.buffer.drain(..len.min(self.buffer.len()));
+                }
+                if let Some(&(start, len)) = self.dle_done.front().filter(|(start, _)| *start == at) {
+                    self.dle_done.pop_front();
+                    while self.buffer.front().is_some_and(|(at, _)| *at < start + len as u64) {
+                        self.buffer.pop_front();
+                    }
                     continue;
                 }
                 if byte == 0x10 && !self.dle.is_empty() && at + self.dle.len() as u64 == self.received {
@@ -224,10 +252,14 @@ impl Machine {
                 self.print_char(byte);
             } else {
                 self.cmd.push(byte);
-                self.advance(now);
+                self.advance(now, at);
             }
             self.changed();
         }
+    }
+
+    /// For now no more bytes: what only matters then.
+    fn settle(&mut self, now: Instant) {
         let kick_is_short = matches!(self.cmd[..], [0x1B, b'p', ..]);
         self.short_kick_at = kick_is_short.then_some(now + SHORT_KICK);
         if !self.for_display.is_empty() {
@@ -238,14 +270,13 @@ impl Machine {
         }
     }
 
-    /// One more byte of a command.
-    fn advance(&mut self, now: Instant) {
+    /// One more byte of a command, the one at `last`.
+    fn advance(&mut self, now: Instant, last: u64) {
         match progress(&self.cmd) {
             Step::More => {}
             Step::Done => {
                 let cmd = std::mem::take(&mut self.cmd);
-                let end = self.cmd_at + cmd.len() as u64;
-                while let Some((at, _)) = self.dle_done.front().copied().filter(|(at, _)| *at < end) {
+                while let Some((at, _)) = self.dle_done.front().copied().filter(|(at, _)| *at <= last) {
                     self.dle_done.pop_front();
                     if at > self.cmd_at {
                         self.warn(at, "a real-time command stands inside another command and is part of its data");
@@ -331,8 +362,21 @@ impl Machine {
         }
     }
 
-    /// Time passed: drawers move, and a kick that stays short is reported.
-    pub(super) fn tick(&mut self, now: Instant) {
+    /// Time passed: drawers move, and a kick that stays short is reported, unless `unread` bytes may be its rest.
+    pub(super) fn tick(&mut self, now: Instant, unread: u64) {
+        self.move_drawers(now);
+        if self.short_kick_at.is_some_and(|at| at <= now) {
+            if unread > 0 {
+                self.short_kick_at = Some(now + SHORT_KICK);
+                return;
+            }
+            self.short_kick_at = None;
+            let text = format!("kick of {} bytes instead of 5: the printer waits for the missing ones", self.cmd.len());
+            self.warn(self.cmd_at, &text);
+        }
+    }
+
+    fn move_drawers(&mut self, now: Instant) {
         for pin in 0..2 {
             while let Some(drawer) = &mut self.drawers[pin] {
                 let was_open = drawer.is_open();
@@ -345,11 +389,6 @@ impl Machine {
                 // Each edge by itself: a bounce is seen as one even if the timer is late.
                 self.changed();
             }
-        }
-        if self.short_kick_at.is_some_and(|at| at <= now) {
-            self.short_kick_at = None;
-            let text = format!("kick of {} bytes instead of 5: the printer waits for the missing ones", self.cmd.len());
-            self.warn(self.cmd_at, &text);
         }
     }
 
@@ -367,12 +406,14 @@ impl Machine {
         }
     }
 
-    /// Opens the first drawer with its key. A jammed latch does not hinder the key.
-    pub(super) fn key(&mut self, now: Instant) {
-        if let Some(drawer) = self.drawers.iter_mut().flatten().next() {
-            drawer.key(now);
-        }
-        self.tick(now);
+    /// Opens a drawer with its key: the one on that connector, or the first there is. A jammed latch does not hinder the
+    /// key. Says whether there is such a drawer.
+    pub(super) fn key(&mut self, now: Instant, connector: Option<usize>) -> bool {
+        let mut drawers = self.drawers.iter_mut().enumerate().filter(|(at, _)| connector.is_none_or(|asked| asked == *at));
+        let drawer = drawers.find_map(|(_, drawer)| drawer.as_mut());
+        let found = drawer.map(|drawer| drawer.key(now)).is_some();
+        self.move_drawers(now);
+        found
     }
 
     /// Somebody shuts whatever is open.
@@ -406,7 +447,7 @@ impl Machine {
             && let Some(drawer) = &mut self.drawers[usize::from(pin & 1)]
         {
             drawer.pulse(now);
-            self.tick(now);
+            self.move_drawers(now);
         }
     }
 

@@ -1,12 +1,21 @@
 //! One look at the stage: is what a scenario expects there now, and if not, what is seen instead?
+use std::time::{Duration, Instant};
+
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::verb::{Device, Expect, Shop, Told};
 use crate::{
-    bench::{Rows, SenseKind, TillRig, daemon::journal_verify, stage::Stage},
-    display::Display,
+    bench::{Rows, SenseKind, TillRig, client::Seen, daemon::journal_verify, now, patiently, stage::Stage},
+    display::{Display, Shown},
 };
+
+/// What stands for less cannot be read: a person needs longer, and half of a frame is over sooner.
+const READABLE: Duration = Duration::from_millis(60);
+/// A display that is drawn on all the time never stands.
+const STANDS_WITHIN: Duration = Duration::from_secs(5);
+/// An event is told this soon after what caused it; `no event` is looked for that long.
+const EVENT_ON_ITS_WAY: Duration = Duration::from_millis(100);
 
 /// What was expected, and what was seen instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,25 +32,60 @@ impl Expect {
     /// Whether it says that something must not be seen: such a thing is true until it is not.
     #[must_use]
     pub const fn is_negative(&self) -> bool {
-        matches!(
-            self,
-            Self::DisplayNever(_) | Self::SlipNever(_) | Self::NoEvent(_) | Self::LogNever(_) | Self::Shop(Shop::NoSession)
-        )
+        match self {
+            Self::DisplayNever(_)
+            | Self::DisplayNowNot(_)
+            | Self::SlipNever(_)
+            | Self::NoEvent(_)
+            | Self::NoNewEvent(_)
+            | Self::LogNever(_)
+            | Self::Shop(Shop::NoSession) => true,
+            Self::Display { .. }
+            | Self::DisplayNow { .. }
+            | Self::SlipSays { .. }
+            | Self::Slips(_)
+            | Self::DrawerStands { .. }
+            | Self::Kicks(_)
+            | Self::NoWarnings(_)
+            | Self::Shop(Shop::SessionWith(_) | Shop::Sessions(_) | Shop::Mutations(_) | Shop::Variable { .. })
+            | Self::Told(_)
+            | Self::Event(_)
+            | Self::EventWith { .. }
+            | Self::JournalVerifies
+            | Self::KickAnswers(_)
+            | Self::PosAnswers(_)
+            | Self::LogSays(_) => false,
+        }
+    }
+    /// How long it is looked for what must not be seen, where the line does not say.
+    #[must_use]
+    pub const fn watched_for(&self) -> Duration {
+        if matches!(self, Self::NoEvent(_) | Self::NoNewEvent(_)) { EVENT_ON_ITS_WAY } else { Duration::ZERO }
     }
 }
 
-/// Looks once. `shown` is the first frame of the display that may match; a match moves it.
+/// Looks once. `shown` is the first drawing of the display that may match; a match moves it. Where it is asked what stands
+/// on the display, the look waits until something does.
 pub async fn look(stage: &Stage, till: usize, expect: &Expect, shown: &mut usize) -> Look {
     let rig = stage.till(till).map_err(|why| is("a second till", why))?;
     match expect {
-        Expect::Display { upper, lower } => display(rig.frames.from(*shown), upper, lower.as_deref(), shown),
+        Expect::Display { upper, lower } => display(&rig.shown(*shown), upper, lower.as_deref(), shown),
         Expect::DisplayNever(text) => {
-            let frames = rig.frames.from(stage.frames_at_key[till]);
-            let wrong = frames.iter().find(|(_, rows)| rows.iter().any(|row| blanks(row).contains(&blanks(text))));
-            wrong.map_or(Ok(()), |(_, rows)| Err(is(&format!("no {text:?} since the last key"), draw(rows))))
+            stands(rig).await?;
+            let frames = readable(&rig.shown(stage.frames_at_key[till]), now());
+            let wrong = frames.iter().find(|rows| has(rows, text));
+            wrong.map_or(Ok(()), |rows| Err(is(&format!("no {text:?} since the last key"), draw(rows))))
+        }
+        Expect::DisplayNow { upper, lower } => {
+            let frame = stands(rig).await?;
+            display(&[frame], upper, lower.as_deref(), &mut 0)
+        }
+        Expect::DisplayNowNot(text) => {
+            let frame = stands(rig).await?;
+            same(!has(&frame.rows, text), || is(&format!("no {text:?} now"), draw(&frame.rows)))
         }
         Expect::SlipSays { slip, text } => {
-            let slips = slips(stage, rig);
+            let slips = rig.slip_texts(stage.bench.spec.has_cutter());
             let wanted = blanks(text);
             let looked_at: Vec<&str> = slips
                 .iter()
@@ -54,12 +98,12 @@ pub async fn look(stage: &Stage, till: usize, expect: &Expect, shown: &mut usize
             same(found, || is(&format!("{which} that says {text:?}"), all_slips(&looked_at, &rig.printer.uncut_text())))
         }
         Expect::SlipNever(text) => {
-            let slips = slips(stage, rig);
+            let slips = rig.slip_texts(stage.bench.spec.has_cutter());
             let wrong = slips.iter().find(|slip| blanks(slip).contains(&blanks(text)));
             wrong.map_or(Ok(()), |slip| Err(is(&format!("no slip that says {text:?}"), slip.clone())))
         }
         Expect::Slips(number) => {
-            let slips = slips(stage, rig);
+            let slips = rig.slip_texts(stage.bench.spec.has_cutter());
             let texts: Vec<&str> = slips.iter().map(String::as_str).collect();
             same(slips.len() == *number, || is(&format!("{number} slips"), all_slips(&texts, &rig.printer.uncut_text())))
         }
@@ -80,8 +124,12 @@ pub async fn look(stage: &Stage, till: usize, expect: &Expect, shown: &mut usize
             same(warnings.is_empty(), || is("nothing malformed was sent", texts.join("\n")))
         }
         Expect::Shop(shop) => at_shopify(stage, shop),
-        Expect::Event(name) => same(stage.events.has(name), || is(&format!("event {name}"), last_events(stage))),
-        Expect::NoEvent(name) => same(!stage.events.has(name), || is(&format!("no event {name}"), last_events(stage))),
+        Expect::Event(name) => told_of(stage, rig, stage.events_at[till], name, None),
+        Expect::EventWith { name, field, value } => {
+            told_of(stage, rig, stage.events_at[till], name, Some((field.as_str(), value.as_str())))
+        }
+        Expect::NoEvent(name) => not_told_of(stage, rig, 0, name),
+        Expect::NoNewEvent(name) => not_told_of(stage, rig, stage.events_at[till], name),
         Expect::JournalVerifies => {
             let program = stage.program.as_ref().ok_or_else(|| is("the program `drawerbridge`", "none".into()))?;
             journal_verify(program, stage.bench.dir()).await.map_err(|why| is("a journal that verifies", why))
@@ -110,22 +158,63 @@ pub async fn look(stage: &Stage, till: usize, expect: &Expect, shown: &mut usize
     }
 }
 
-/// The slips that came out. A printer without a cutter has one: what hangs out of it and is torn off by hand.
-fn slips(stage: &Stage, rig: &TillRig) -> Vec<String> {
-    let mut texts: Vec<String> = rig.printer.slips().into_iter().map(|slip| slip.text).collect();
-    let hangs_out = rig.printer.uncut_text();
-    if !stage.bench.spec.has_cutter() && !hangs_out.trim().is_empty() {
-        texts.push(hangs_out);
-    }
-    texts
+fn told_of(stage: &Stage, rig: &TillRig, from: usize, name: &str, field: Option<(&str, &str)>) -> Look {
+    let events = events_of(stage, rig, from);
+    let is_it = |e: &Seen| e.name == name && field.is_none_or(|(field, value)| e.has(field, value));
+    same(events.iter().any(is_it), || {
+        let wanted = field.map_or_else(String::new, |(field, value)| format!(" with {field} {value}"));
+        let alike = events.iter().rev().find(|e| e.name == name).map(|e| format!("\n{}", e.data));
+        is(&format!("a new event {name}{wanted}"), last_events(&events) + &alike.unwrap_or_default())
+    })
 }
 
-fn display(frames: Vec<(std::time::Instant, Rows)>, upper: &str, lower: Option<&str>, shown: &mut usize) -> Look {
+fn not_told_of(stage: &Stage, rig: &TillRig, from: usize, name: &str) -> Look {
+    let events = events_of(stage, rig, from);
+    same(!events.iter().any(|e| e.name == name), || is(&format!("no event {name}"), last_events(&events)))
+}
+
+fn events_of(stage: &Stage, rig: &TillRig, from: usize) -> Vec<Seen> {
+    stage.events.all().into_iter().skip(from).filter(|e| e.is_of(&rig.name)).collect()
+}
+
+/// What stands on the display, once something does.
+async fn stands(rig: &TillRig) -> Result<Shown, Mismatch> {
+    let display = rig.display.as_ref().ok_or_else(|| is("a display", "this till has none".into()))?;
+    let limit = now() + patiently(STANDS_WITHIN);
+    loop {
+        let last = rig.shown(0).pop().filter(|last| display.is_settled() && now() >= last.at + READABLE);
+        match last {
+            Some(last) => return Ok(last),
+            None if now() >= limit => return Err(is("a display that stands still", draw(&display.frame()))),
+            None => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+/// The pictures that stood long enough to be read; drawn again is not another picture.
+fn readable(drawings: &[Shown], now: Instant) -> Vec<Rows> {
+    let mut frames = Vec::new();
+    for frame in drawings.chunk_by(|a, b| a.rows == b.rows) {
+        // The next picture begins where this chunk ends in `drawings`.
+        let (Some(first), Some(last)) = (frame.first(), frame.last()) else { continue };
+        let next = drawings.iter().find(|d| d.at > last.at).map_or(now, |d| d.at);
+        if next.saturating_duration_since(first.at) >= READABLE {
+            frames.push(first.rows.clone());
+        }
+    }
+    frames
+}
+
+fn has(rows: &Rows, text: &str) -> bool {
+    rows.iter().any(|row| blanks(row).contains(&blanks(text)))
+}
+
+fn display(frames: &[Shown], upper: &str, lower: Option<&str>, shown: &mut usize) -> Look {
     let is_it = |rows: &Rows| match lower {
         Some(lower) => blanks(&rows[0]) == blanks(upper) && blanks(&rows[1]) == blanks(lower),
         None => rows.iter().any(|row| blanks(row) == blanks(upper)),
     };
-    if let Some(at) = frames.iter().position(|(_, rows)| is_it(rows)) {
+    if let Some(at) = frames.iter().position(|frame| is_it(&frame.rows)) {
         *shown += at;
         return Ok(());
     }
@@ -133,8 +222,10 @@ fn display(frames: Vec<(std::time::Instant, Rows)>, upper: &str, lower: Option<&
         Some(lower) => draw(&[upper.to_owned(), lower.to_owned()]),
         None => format!("a row {upper:?}"),
     };
-    let seen: Vec<String> = frames.iter().rev().take(4).rev().map(|(_, rows)| draw(rows)).collect();
-    Err(is(&expected, if seen.is_empty() { "no frame".into() } else { seen.join("\n") }))
+    let mut seen: Vec<String> = frames.iter().map(|frame| draw(&frame.rows)).collect();
+    seen.dedup();
+    let seen = &seen[seen.len().saturating_sub(4)..];
+    Err(is(&expected, if seen.is_empty() { "no new frame".into() } else { seen.join("\n") }))
 }
 
 /// What the simulated shop knows.
@@ -153,6 +244,14 @@ fn at_shopify(stage: &Stage, expect: &Shop) -> Look {
             let equal = |text: &str| text.parse::<Decimal>().ok() == amount.parse::<Decimal>().ok();
             let right = matches!(ours.as_slice(), [one] if one.open && equal(&one.amount));
             same(right, || is(&format!("one session by the API, open with {amount}"), listed()))
+        }
+        Shop::Variable { name, there } => {
+            let requests = stage.bench.api.requests();
+            let last = requests.iter().rev().find(|r| is_mutation(&r.operation, &r.variables));
+            let value = last.and_then(|r| r.variables.get(name)).filter(|v| !v.is_null());
+            let right = last.is_some() && value.is_some() == *there;
+            let wanted = if *there { format!("a mutation with {name}") } else { format!("a mutation without {name}") };
+            same(right, || is(&wanted, last.map_or_else(|| "no mutation".to_owned(), |r| r.variables.to_string())))
         }
         Shop::NoSession => same(sessions.is_empty(), || is("no session", listed())),
         Shop::Sessions(number) => same(sessions.len() == *number, || is(&format!("{number} sessions"), listed())),
@@ -189,10 +288,7 @@ fn told(stage: &Stage, status: &Value, expect: &Told) -> Look {
         Told::Shift { open } => equal("shift", &status["shift"], if *open { "open" } else { "closed" }),
         Told::Phase(want) => equal("phase", &status["phase"], want),
         Told::PaperIs(want) => equal("paper", &status["printer"]["paper"], want),
-        Told::Opening(want) => {
-            let seen = opening_state(stage, status);
-            same(states(want).contains(&seen.as_str()), || is(&format!("opening is {want}"), format!("opening is {seen}")))
-        }
+        Told::Opening(want) => equal("opening", &status["opening"]["state"], want),
         Told::Link { device, up } => {
             let (name, value) = link(status, *device);
             let words = |up| if up { "up" } else { "down" };
@@ -205,7 +301,8 @@ fn told(stage: &Stage, status: &Value, expect: &Told) -> Look {
                 .filter(|(_, value)| !value.is_null() && !is_up(value))
                 .map(|(name, value)| format!("{name} is {}", text(value)))
                 .collect();
-            let sensor = stage.bench.spec.sense != SenseKind::None;
+            let spec = &stage.bench.spec;
+            let sensor = spec.sense != SenseKind::None && !spec.quirks.no_status;
             let unknown = sensor && !matches!(status["drawer"]["state"].as_str(), Some("open" | "closed" | "left_open"));
             same(down.is_empty() && !unknown, || {
                 is("links up and the drawer known", format!("{down:?}, drawer {}", status["drawer"]))
@@ -223,30 +320,7 @@ fn link(status: &Value, device: Device) -> (&'static str, &Value) {
 }
 
 fn is_up(link: &Value) -> bool {
-    link == "up" || link["state"] == "up"
-}
-
-/// As the till's status says; where it names none any more, as the last event about an opening says.
-fn opening_state(stage: &Stage, status: &Value) -> String {
-    if let Some(state) = status["opening"]["state"].as_str() {
-        return state.to_owned();
-    }
-    let events = stage.events.all();
-    let last = events.iter().rev().find_map(|e| e.name.strip_prefix("opening."));
-    last.unwrap_or("none").to_owned()
-}
-
-/// The daemon's words for a state that a scenario names.
-fn states(want: &str) -> &[&str] {
-    match want {
-        "waiting" => &["waiting", "will_send_later", "not_sent", "offline"],
-        "counted" => &["counted", "sending", "saved"],
-        "unknown" => &["unknown", "checking", "reconciling"],
-        "confirmed" => &["confirmed"],
-        "refused" => &["refused"],
-        "needs_attention" => &["needs_attention"],
-        _ => &["cancelled"],
-    }
+    link == "up"
 }
 
 /// Runs of blanks count as one; none at the ends.
@@ -261,8 +335,7 @@ pub fn draw(rows: &Rows) -> String {
     format!("┌{edge}┐\n│{:<20}│\n│{:<20}│\n└{edge}┘", rows[0], rows[1])
 }
 
-fn last_events(stage: &Stage) -> String {
-    let events = stage.events.all();
+fn last_events(events: &[Seen]) -> String {
     let names: Vec<&str> = events.iter().rev().take(12).rev().map(|e| e.name.as_str()).collect();
     if names.is_empty() { "no event".into() } else { names.join(", ") }
 }
@@ -286,36 +359,47 @@ fn is(expected: &str, seen: String) -> Mismatch {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
-    fn frames(rows: &[[&str; 2]]) -> Vec<(Instant, Rows)> {
-        rows.iter().map(|[a, b]| (crate::bench::now(), [(*a).to_owned(), (*b).to_owned()])).collect()
+    /// Drawings, each `ms` after the one before.
+    fn drawings(rows: &[(&str, &str, u64)]) -> Vec<Shown> {
+        let mut at = now();
+        let drawing = |(upper, lower, ms): &(&str, &str, u64)| {
+            at += Duration::from_millis(*ms);
+            Shown { at, rows: [(*upper).to_owned(), (*lower).to_owned()] }
+        };
+        rows.iter().map(drawing).collect()
     }
 
     #[test]
     fn a_frame_that_has_passed_since_the_last_match_still_counts() {
-        let history = frames(&[
-            ["STAFF NUMBER", ""],
-            ["FLOAT     150.00 USD", "ENTER=YES  CLEAR=NO"],
-            ["COUNT SAVED", "OPENING REGISTER"],
+        let history = drawings(&[
+            ("STAFF NUMBER", "", 100),
+            ("FLOAT     150.00 USD", "ENTER=YES  CLEAR=NO", 100),
+            ("COUNT SAVED", "OPENING REGISTER", 100),
         ]);
         let mut shown = 0;
-        display(history.clone(), "FLOAT 150.00 USD", Some("ENTER=YES CLEAR=NO"), &mut shown).unwrap();
+        display(&history, "FLOAT 150.00 USD", Some("ENTER=YES CLEAR=NO"), &mut shown).unwrap();
         assert_eq!(shown, 1);
-        display(history[1..].to_vec(), "OPENING REGISTER", None, &mut shown).unwrap();
+        display(&history[1..], "OPENING REGISTER", None, &mut shown).unwrap();
         assert_eq!(shown, 2);
-        let wrong = display(history[2..].to_vec(), "STAFF NUMBER", None, &mut shown).unwrap_err();
+        let wrong = display(&history[2..], "STAFF NUMBER", None, &mut shown).unwrap_err();
         assert!(wrong.seen.contains("COUNT SAVED") && !wrong.seen.contains("150.00"), "{}", wrong.seen);
     }
 
     #[test]
-    fn a_status_is_read_as_the_daemon_spells_it() {
-        assert!(is_up(&"up".into()) && is_up(&serde_json::json!({"state": "up"})));
-        assert!(
-            !is_up(&"down".into()) && !is_up(&Value::Null) && !is_up(&serde_json::json!({"state": "down", "why": "gone"}))
-        );
+    fn what_stood_too_short_to_be_read_was_never_shown() {
+        let history = drawings(&[("A", "", 100), ("torn", "", 100), ("B", "", 30), ("B", "", 30), ("C", "", 40)]);
+        let end = history[4].at + Duration::from_millis(10);
+        let read: Vec<String> = readable(&history, end).into_iter().map(|[upper, _]| upper).collect();
+        assert_eq!(read, ["A", "B"], "B was drawn twice and stood for 70 ms, C stands for 10 ms so far");
+        assert_eq!(readable(&history, end + READABLE).len(), 3);
+    }
+
+    #[test]
+    fn a_link_is_up_in_the_daemons_own_word_only() {
+        assert!(is_up(&"up".into()));
+        assert!(!is_up(&"starting".into()) && !is_up(&"down".into()) && !is_up(&Value::Null));
     }
 
     #[test]

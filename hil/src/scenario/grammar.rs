@@ -43,6 +43,9 @@ sentences! {
     "printer power cycled", "the printer is switched off and on" => |_| act(A::PowerCycle);
     "printer taken offline", "somebody presses the printer's offline button" => |_| act(A::Offline(true));
     "printer back online", "and presses it again" => |_| act(A::Offline(false));
+    "printer sends {HEX rest}", "bytes on its line that nobody asked for: 10 04 FF" => |a| act(A::Noise(hex(&a[0])?));
+    "another client takes the printer", "it is connected to the printer's TCP port first" => |_| act(A::OtherClient(true));
+    "the other client lets go", "the TCP port is free again" => |_| act(A::OtherClient(false));
     "paper out", "the roll is at its end" => |_| act(A::Paper(PaperIs::Out));
     "paper out after {N} lines", "the roll ends after that many more lines" => |a| act(A::PaperOutAfter(number(&a[0])?));
     "paper near end", "the near-end sensor sees the roll's end" => |_| act(A::Paper(PaperIs::NearEnd));
@@ -67,6 +70,9 @@ sentences! {
     "api checkout starts a session", "a cash sale opens a session by itself" => |_| act(A::CheckoutStarts);
     "api closes the session", "every open session is closed at Shopify" => |_| act(A::SessionsClosed);
     "api expires tokens", "every token is refused from now on" => |_| act(A::TokensExpire);
+    "api clock is {N} s ahead", "the shop's clock, against this machine's" => |a| act(A::ApiClock(number(&a[0])?));
+    "api clock is {N} s behind", "the same" => |a| act(A::ApiClock(-number::<i64>(&a[0])?));
+    "api lacks scope {SCOPE}", "no token has it any more" => |a| lacks(&a[0]);
     "daemon killed", "SIGKILL" => |_| act(A::DaemonKilled);
     "daemon stopped", "SIGTERM; it must end with 0 within 5 s" => |_| act(A::DaemonStopped);
     "daemon starts", "it is started and gets ready" => |_| act(A::DaemonStarts);
@@ -78,10 +84,16 @@ sentences! {
     "pos reprints the slip", "POST …/slip" => |_| act(A::Reprint);
     "wait {TIME}", "nothing happens for that long" => |a| act(A::Wait(duration(&a[0])?));
 
-    "display shows {UPPER} / {LOWER}", "both rows; blanks are not compared" =>
+    "display shows {UPPER} / {LOWER}",
+        "both rows, drawn since the last key, badge, drawer, kick, POS, display plugged in or daemon start; blanks are not compared" =>
         |a| see(E::Display { upper: a[0].clone(), lower: Some(a[1].clone()) });
-    "display shows {TEXT}", "either row" => |a| see(E::Display { upper: a[0].clone(), lower: None });
-    "display never shows {TEXT}", "in no frame since the last key" => |a| see(E::DisplayNever(a[0].clone()));
+    "display shows {TEXT}", "either row, drawn since then" => |a| see(E::Display { upper: a[0].clone(), lower: None });
+    "display now shows {UPPER} / {LOWER}", "what stands there now, whenever it was drawn" =>
+        |a| see(E::DisplayNow { upper: a[0].clone(), lower: Some(a[1].clone()) });
+    "display now shows {TEXT}", "either row of it" => |a| see(E::DisplayNow { upper: a[0].clone(), lower: None });
+    "display now does not show {TEXT}", "not in what stands there now" => |a| see(E::DisplayNowNot(a[0].clone()));
+    "display never shows {TEXT}", "in no frame since the last key that stood for 60 ms or more" =>
+        |a| see(E::DisplayNever(a[0].clone()));
     "slip says {TEXT}", "on any slip that was cut" => |a| see(E::SlipSays { slip: None, text: a[0].clone() });
     "slip {N} says {TEXT}", "on that slip, counted from 1" =>
         |a| see(E::SlipSays { slip: Some(number(&a[0])?), text: a[1].clone() });
@@ -93,15 +105,21 @@ sentences! {
     "drawer stands closed", "it really is closed" => |_| see(E::DrawerStands { open: false });
     "shift is {STATE}", "open or closed" => |a| told(T::Shift { open: one_of(&a[0], &["open", "closed"])? == "open" });
     "phase is {PHASE}", "idle, staff, count, confirm, saved, open, …" => |a| told(T::Phase(a[0].clone()));
-    "opening is {STATE}", "counted, waiting, unknown, confirmed, refused, needs_attention, cancelled" => |a| {
-        told(T::Opening(one_of(&a[0], &["counted", "waiting", "unknown", "confirmed", "refused", "needs_attention", "cancelled"])?))
-    };
+    "opening is {STATE}", "started, counted, sending, waiting, unknown, confirmed, refused, needs_attention or cancelled" =>
+        |a| told(T::Opening(one_of(&a[0], OPENING)?));
     "session open with {AMOUNT}", "exactly one session by the API, open, with this amount" => |a| shop(S::SessionWith(decimal(&a[0])?));
     "no session", "nobody opened one" => |_| shop(S::NoSession);
     "sessions {N}", "that many, whoever opened them" => |a| shop(S::Sessions(number(&a[0])?));
     "api saw {N} mutations", "opening mutations, executed or not" => |a| shop(S::Mutations(number(&a[0])?));
-    "event {NAME}", "came over the event stream" => |a| see(E::Event(a[0].clone()));
-    "no event {NAME}", "did not come so far" => |a| see(E::NoEvent(a[0].clone()));
+    "mutation brings {NAME}", "the last opening mutation has this variable" =>
+        |a| shop(S::Variable { name: a[0].clone(), there: true });
+    "mutation does not bring {NAME}", "it was left out" => |a| shop(S::Variable { name: a[0].clone(), there: false });
+    "event {NAME}", "of this till, told since something was last done at it, at the shop or with the daemon (waiting is not doing)" =>
+        |a| see(E::Event(a[0].clone()));
+    "event {NAME} {FIELD} {VALUE}", "the same, and a field of it has this value: event drawer.opened by key" =>
+        |a| see(E::EventWith { name: a[0].clone(), field: a[1].clone(), value: a[2].clone() });
+    "no event {NAME}", "of this till, since the scenario began" => |a| see(E::NoEvent(a[0].clone()));
+    "no new event {NAME}", "of this till, since something was last done" => |a| see(E::NoNewEvent(a[0].clone()));
     "journal verifies", "`drawerbridge journal verify` accepts it" => |_| see(E::JournalVerifies);
     "kicks {N}", "that many reached the printer" => |a| see(E::Kicks(number(&a[0])?));
     "printer warnings none", "nothing malformed was sent to it" => |_| see(E::NoWarnings(Device::Printer));
@@ -120,6 +138,10 @@ sentences! {
     "log says {TEXT}", "the daemon logged it" => |a| see(E::LogSays(a[0].clone()));
     "log never says {TEXT}", "it did not so far" => |a| see(E::LogNever(a[0].clone()));
 }
+
+/// The daemon's words for where an opening stands.
+const OPENING: &[&str] =
+    &["started", "counted", "sending", "waiting", "unknown", "confirmed", "refused", "needs_attention", "cancelled"];
 
 /// Every sentence with what it means, for people.
 #[must_use]
@@ -243,6 +265,24 @@ fn fault(name: &str, times: u32, on: On) -> Result<Verb, String> {
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("`{text}` is not a number that fits here"))
+}
+
+fn hex(text: &str) -> Result<Vec<u8>, String> {
+    let byte = |word: &str| {
+        let digits = word.len() == 2 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        let byte = u8::from_str_radix(word, 16).ok().filter(|_| digits);
+        byte.ok_or_else(|| format!("`{word}` is not a byte: write two hex digits, such as 1B"))
+    };
+    text.split_whitespace().map(byte).collect()
+}
+
+fn lacks(scope: &str) -> Result<Verb, String> {
+    let all = crate::admin::AdminSpec::default().scopes;
+    if all.iter().any(|known| known == scope) {
+        act(A::ApiLacks(scope.to_owned()))
+    } else {
+        Err(format!("the shop gives no scope `{scope}`: {}", all.join(", ")))
+    }
 }
 
 fn decimal(text: &str) -> Result<String, String> {

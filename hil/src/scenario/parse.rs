@@ -180,6 +180,13 @@ mod tests {
         assert_eq!(verb("paper out after 5 lines"), Verb::Do(Action::PaperOutAfter(5)));
         assert_eq!(verb("drawer is left_open"), Verb::See(Expect::Told(Told::Drawer("left_open".into()))));
         assert_eq!(verb("slip 2 says \"COPY\""), Verb::See(Expect::SlipSays { slip: Some(2), text: "COPY".into() }));
+        assert_eq!(verb("printer sends 10 04 fF"), Verb::Do(Action::Noise(vec![0x10, 0x04, 0xFF])));
+        assert_eq!(verb("api clock is 300 s behind"), Verb::Do(Action::ApiClock(-300)));
+        let now = Expect::DisplayNow { upper: "RIG STORE".into(), lower: Some("WELCOME".into()) };
+        assert_eq!(verb("display now shows \"RIG STORE\" / \"WELCOME\""), Verb::See(now));
+        let by_key = ["drawer.opened", "by", "key"].map(str::to_owned);
+        let [name, field, value] = by_key;
+        assert_eq!(verb("event drawer.opened by key"), Verb::See(Expect::EventWith { name, field, value }));
         let pieces = vec![("20.00".into(), 5), ("0.25".into(), 40)];
         assert_eq!(verb("pos counts pieces 5 x 20.00, 40 x 0.25"), Verb::Do(Action::PosCountsPieces { pieces }));
     }
@@ -203,6 +210,8 @@ mod tests {
     #[test]
     fn a_limit_on_something_done_is_refused() {
         assert!(step(1, "drawer opened with key within 3s").unwrap_err().contains("must be seen"));
+        assert!(step(1, "printer sends 1").unwrap_err().contains("two hex digits"));
+        assert!(step(1, "api lacks scope fly").unwrap_err().contains("no scope `fly`"));
         assert!(step(1, "display shows \"X").unwrap_err().contains("quotation mark"));
     }
 
@@ -218,7 +227,9 @@ mod tests {
                 .replace("{TIME}", "1s")
                 .replace("{OUTCOME}", "opened")
                 .replace("{STATUS}", "201")
-                .replace("{PHASE}", "idle");
+                .replace("{PHASE}", "idle")
+                .replace("{HEX rest}", "10 04 FF")
+                .replace("{SCOPE}", &crate::admin::AdminSpec::default().scopes[0]);
             let line = ["open", "counted", "ok"].into_iter().map(|state| line.replace("{STATE}", state));
             assert!(line.into_iter().any(|l| step(1, &l).is_ok()), "{form}");
         }

@@ -35,6 +35,10 @@ pub enum Action {
     Cover(bool),
     /// The printer is taken offline with its button, or back online.
     Offline(bool),
+    /// Bytes come from the printer that it was not asked for.
+    Noise(Vec<u8>),
+    /// Another client takes the printer's TCP port (`true`), or lets it go.
+    OtherClient(bool),
     /// Keys, as words: `1042 Enter`.
     Type(String),
     /// A badge is scanned.
@@ -63,6 +67,10 @@ pub enum Action {
     SessionsClosed,
     /// All tokens expire.
     TokensExpire,
+    /// The shop's clock is that many seconds ahead of this machine's.
+    ApiClock(i64),
+    /// No token has this scope any more.
+    ApiLacks(String),
     /// SIGKILL.
     DaemonKilled,
     /// SIGTERM; it must end with 0 within 5 s.
@@ -94,6 +102,101 @@ pub enum Action {
     Wait(Duration),
 }
 
+/// Where something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// At one till: its marks move.
+    Till,
+    /// At the shop, or with the daemon: the marks of all tills move.
+    Everywhere,
+    /// Nowhere: time passes.
+    Nowhere,
+}
+
+impl Action {
+    /// Where it is done; that says from where on events are new.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        match self {
+            Self::DrawerKey
+            | Self::DrawerShut
+            | Self::DrawerJam(_)
+            | Self::Unplug(_)
+            | Self::Plug(_)
+            | Self::UnplugAfter(_)
+            | Self::PowerCycle
+            | Self::Paper(_)
+            | Self::PaperOutAfter(_)
+            | Self::Cover(_)
+            | Self::Offline(_)
+            | Self::Noise(_)
+            | Self::OtherClient(_)
+            | Self::Type(_)
+            | Self::Badge(_)
+            | Self::Kick
+            | Self::PosStarts { .. }
+            | Self::PosCounts { .. }
+            | Self::PosCountsPieces { .. }
+            | Self::PosCancels
+            | Self::Reprint => Place::Till,
+            Self::Fault { .. }
+            | Self::ApiDown(_)
+            | Self::ApiHealthy
+            | Self::OpenedElsewhere { .. }
+            | Self::CheckoutStarts
+            | Self::SessionsClosed
+            | Self::TokensExpire
+            | Self::ApiClock(_)
+            | Self::ApiLacks(_)
+            | Self::DaemonKilled
+            | Self::DaemonStopped
+            | Self::DaemonStarts => Place::Everywhere,
+            Self::Wait(_) => Place::Nowhere,
+        }
+    }
+    /// Whether the display has to answer it: what was drawn before is no answer.
+    #[must_use]
+    pub const fn asks_the_display(&self) -> bool {
+        match self {
+            Self::DrawerKey
+            | Self::DrawerShut
+            | Self::Plug(Device::Display)
+            | Self::Type(_)
+            | Self::Badge(_)
+            | Self::Kick
+            | Self::PosStarts { .. }
+            | Self::PosCounts { .. }
+            | Self::PosCountsPieces { .. }
+            | Self::PosCancels
+            | Self::DaemonStarts => true,
+            Self::DrawerJam(_)
+            | Self::Unplug(_)
+            | Self::Plug(Device::Printer | Device::Keypad)
+            | Self::UnplugAfter(_)
+            | Self::PowerCycle
+            | Self::Paper(_)
+            | Self::PaperOutAfter(_)
+            | Self::Cover(_)
+            | Self::Offline(_)
+            | Self::Noise(_)
+            | Self::OtherClient(_)
+            | Self::Reprint
+            | Self::Fault { .. }
+            | Self::ApiDown(_)
+            | Self::ApiHealthy
+            | Self::OpenedElsewhere { .. }
+            | Self::CheckoutStarts
+            | Self::SessionsClosed
+            | Self::TokensExpire
+            | Self::ApiClock(_)
+            | Self::ApiLacks(_)
+            | Self::DaemonKilled
+            | Self::DaemonStopped
+            | Self::Wait(_) => false,
+        }
+    }
+}
+
 /// What must be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expect {
@@ -104,8 +207,17 @@ pub enum Expect {
         /// The lower row.
         lower: Option<String>,
     },
-    /// Not shown in any frame since the last key.
+    /// In no frame since the last key that stood long enough to be read.
     DisplayNever(String),
+    /// What stands on the display now, rows as in `Display`.
+    DisplayNow {
+        /// The upper row, or either row when `lower` is `None`.
+        upper: String,
+        /// The lower row.
+        lower: Option<String>,
+    },
+    /// Not in what stands on the display now.
+    DisplayNowNot(String),
     /// Text on a slip: the numbered one, or any.
     SlipSays {
         /// Counted from 1.
@@ -130,10 +242,21 @@ pub enum Expect {
     Shop(Shop),
     /// In the daemon's status of the till.
     Told(Told),
-    /// An event with this name came over the event stream.
+    /// An event of this till with this name came over the event stream since something was last done.
     Event(String),
-    /// None did so far.
+    /// The same, and a field of it has this value.
+    EventWith {
+        /// The event's name.
+        name: String,
+        /// One of its fields.
+        field: String,
+        /// What is in it.
+        value: String,
+    },
+    /// None did since the beginning.
     NoEvent(String),
+    /// None did since something was last done.
+    NoNewEvent(String),
     /// `drawerbridge journal verify` accepts the file.
     JournalVerifies,
     /// The outcome of the last kick.
@@ -157,6 +280,13 @@ pub enum Shop {
     Sessions(usize),
     /// The API got that many opening mutations.
     Mutations(usize),
+    /// The last opening mutation brought this variable with a value, or did not.
+    Variable {
+        /// Its name.
+        name: String,
+        /// Brought, or not.
+        there: bool,
+    },
 }
 
 /// What the daemon says of the till.

@@ -130,15 +130,22 @@ impl Task {
                     }
                     continue;
                 }
-                Next::WakeAt(_) if self.settled(now) => return Ok(()),
+                Next::WakeAt(_) if self.settled(now) => {
+                    writer.drain_on_close();
+                    return Ok(());
+                }
                 Next::WakeAt(at) => at,
                 Next::Nothing => return Ok(()),
             };
             tokio::select! {
                 biased;
-                read = reader.read(&mut ignored) => drop(read?),
                 changed = self.wanted.changed(), if !self.closing => self.closing |= changed.is_err(),
                 () = tokio::time::sleep_until(at.into()) => {}
+                read = reader.read(&mut ignored) => {
+                    read?;
+                    // A peer that sends without end must not keep the rest of the daemon waiting.
+                    tokio::task::coop::consume_budget().await;
+                }
             }
         }
     }

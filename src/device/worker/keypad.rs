@@ -91,6 +91,8 @@ async fn listen(mut source: Source, mut keypad: Keypad, events: &mpsc::Sender<De
             // First the keys that came in time, then the deadline.
             read = source.read(&mut strokes) => {
                 read?;
+                // Bytes without end that are no keys must not keep the rest of the daemon waiting.
+                tokio::task::coop::consume_budget().await;
                 strokes.drain(..).flat_map(|(at, stroke)| keypad.handle(at, stroke)).collect()
             }
             () = until(wake_at) => {

@@ -23,6 +23,8 @@ use crate::{
 const ENDED: &str = "the printer's task has ended";
 /// A slip of 1.5 KB takes 1.6 s at 9600 baud; who stops a daemon does not want to wait for paper.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+/// A kick is answered within `timing.kick_answer`. Whoever asked is not kept waiting by a fault of ours either.
+const KICK_WITHIN: Duration = Duration::from_secs(5);
 /// Events kept for a till that does not take them; a drawer and a printer make a few a minute.
 const BACKLOG_MAX: usize = 256;
 
@@ -30,6 +32,7 @@ const BACKLOG_MAX: usize = 256;
 #[derive(Debug)]
 enum Order {
     Kick(oneshot::Sender<Result<KickOutcome, KickRefused>>),
+    AskTurn { job: u64 },
     Print { job: u64, pieces: Vec<Piece> },
     PassThrough(Vec<u8>),
     Close(oneshot::Sender<()>),
@@ -52,7 +55,15 @@ impl PrinterHandle {
         let (answer, answered) = oneshot::channel();
         let ended = || KickRefused::Unreachable(ENDED.to_owned());
         self.orders.send(Order::Kick(answer)).map_err(|_| ended())?;
-        answered.await.unwrap_or_else(|_| Err(ended()))
+        match tokio::time::timeout(KICK_WITHIN, answered).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(ended())),
+            Err(_elapsed) => Err(KickRefused::Unreachable("the printer's task is stuck: look at the drawer".to_owned())),
+        }
+    }
+    /// Asks to be told by [`DeviceEvent::PrintTurn`] when the printer could begin this slip at once: after a wait for paper or
+    /// power, if need be, of which [`DeviceEvent::PrintWaits`] tells once.
+    pub fn ask_turn(&self, job: u64) {
+        self.order(Order::AskTurn { job });
     }
     /// Queues a slip. What became of it comes as [`DeviceEvent::Printed`]; it is never sent twice.
     pub fn print(&self, job: u64, pieces: Vec<Piece>) {
@@ -106,6 +117,7 @@ pub fn spawn_printer(
         up,
         kick: None,
         closing: None,
+        warned: None,
     };
     tokio::spawn(task.run());
     PrinterHandle { orders, up: watched }
@@ -128,6 +140,8 @@ struct Task {
     up: watch::Sender<bool>,
     kick: Option<oneshot::Sender<Result<KickOutcome, KickRefused>>>,
     closing: Option<Closing>,
+    /// What the log was last told of the port.
+    warned: Option<LinkError>,
 }
 
 struct Closing {
@@ -162,7 +176,7 @@ impl Task {
             match left {
                 Left::Closed => break,
                 Left::Broken(error) => {
-                    tracing::warn!(target: "printer", "{error}");
+                    self.warn(&error);
                     self.feed(Input::Lost(&error.to_string()), None);
                 }
             }
@@ -179,12 +193,24 @@ impl Task {
         }
     }
 
+    /// A port that is away over night is one line, not one for each attempt.
+    fn warn(&mut self, error: &LinkError) {
+        if self.warned.as_ref() == Some(error) {
+            tracing::debug!(target: "printer", "{error}");
+        } else {
+            tracing::warn!(target: "printer", "{error}");
+            self.warned = Some(error.clone());
+        }
+    }
+
     /// Opens the port while orders are still answered.
     async fn open(&mut self) -> Result<Connection, Left> {
         let port = self.port.clone();
         let opening = Connection::open(&port);
         tokio::pin!(opening);
         loop {
+            // A connection may take seconds; the drawer may owe an answer to a kick that left just before.
+            let wake = self.driver.wake_at(clock::now());
             tokio::select! {
                 biased;
                 order = self.orders.recv() => {
@@ -195,6 +221,9 @@ impl Task {
                 }
                 opened = &mut opening => return opened.map_err(Left::Broken),
                 () = room(&self.events), if !self.backlog.is_empty() => self.send_backlog(),
+                () = until(wake) => {
+                    self.feed(Input::Tick, None);
+                }
             }
         }
     }
@@ -237,25 +266,20 @@ impl Task {
         self.up.send_replace(true);
         let mut inbox = [0; 256];
         loop {
-            if let Some(closing) = &self.closing
-                && (self.driver.idle() || clock::now() >= closing.by)
-            {
+            let now = clock::now();
+            let close_at =
+                self.closing.as_ref().map(|closing| self.driver.settled_at().unwrap_or(closing.by).min(closing.by));
+            if close_at.is_some_and(|at| now >= at) {
+                if self.driver.settled_at().is_some_and(|at| now >= at) {
+                    wire.writer.drain_on_close();
+                }
                 return Left::Closed;
             }
-            let now = clock::now();
-            let wake =
-                [self.driver.wake_at(now), self.closing.as_ref().map(|closing| closing.by)].into_iter().flatten().min();
+            let wake = [self.driver.wake_at(now), close_at].into_iter().flatten().min();
             let blocked = wire.refused || !wire.rest.is_empty();
             let left = tokio::select! {
                 biased;
-                // A till that does not take its events gets no more of them until it does.
-                got = wire.reader.read(&mut inbox), if self.backlog.len() < BACKLOG_MAX => match got {
-                    Ok(n) => {
-                        self.backoff.reset();
-                        self.feed(Input::Bytes(&inbox[..n]), Some(&mut wire))
-                    }
-                    Err(error) => Some(Left::Broken(error)),
-                },
+                // A device that sends without end must not keep us from what people want; time passes with its bytes too.
                 order = self.orders.recv() => self.take(order, Some(&mut wire)),
                 () = room(&self.events), if !self.backlog.is_empty() => {
                     self.send_backlog();
@@ -265,6 +289,19 @@ impl Task {
                     Ok(()) => self.go_on(&mut wire),
                     Err(error) => Some(Left::Broken(error)),
                 },
+                // A till that does not take its events gets no more of them until it does.
+                got = wire.reader.read(&mut inbox), if self.backlog.len() < BACKLOG_MAX => {
+                    // Bytes that are there already are read without waiting: the rest of the daemon wants its turn as well.
+                    tokio::task::coop::consume_budget().await;
+                    match got {
+                        Ok(n) => {
+                            self.backoff.reset();
+                            self.warned = None;
+                            self.feed(Input::Bytes(&inbox[..n]), Some(&mut wire))
+                        }
+                        Err(error) => Some(Left::Broken(error)),
+                    }
+                }
                 () = until(wake) => self.feed(Input::Tick, Some(&mut wire)),
             };
             if let Some(left) = left {
@@ -294,6 +331,7 @@ impl Task {
     fn take(&mut self, order: Option<Order>, wire: Option<&mut Wire>) -> Option<Left> {
         match order {
             Some(Order::Kick(answer)) => self.kick(answer, wire),
+            Some(Order::AskTurn { job }) => self.feed(Input::AskTurn { job }, wire),
             Some(Order::Print { job, pieces }) => self.feed(Input::Print { job, pieces }, wire),
             Some(Order::PassThrough(bytes)) => self.feed(Input::PassThrough(bytes), wire),
             Some(Order::Close(done)) => {
@@ -319,7 +357,11 @@ impl Task {
         }
         let mut wire = wire;
         if let Some(left) = self.carry_out(now, due, wire.as_deref_mut()) {
-            tell(answer, Err(KickRefused::Unreachable(ENDED.to_owned())));
+            let why = match &left {
+                Left::Broken(error) => error.to_string(),
+                Left::Closed => ENDED.to_owned(),
+            };
+            tell(answer, Err(KickRefused::Unreachable(why)));
             return Some(left);
         }
         self.kick = Some(answer);
@@ -332,9 +374,11 @@ impl Task {
         self.carry_out(now, outputs, wire)
     }
 
-    /// Does what the driver wants, and what it then wants, until it wants nothing more.
+    /// Does what the driver wants, and what it then wants, until it wants nothing more. When the port breaks, what is to be
+    /// told is told all the same.
     fn carry_out(&mut self, now: Instant, outputs: Vec<Output>, mut wire: Option<&mut Wire>) -> Option<Left> {
         let mut todo = VecDeque::from(outputs);
+        let mut broken = None;
         while let Some(output) = todo.pop_front() {
             match output {
                 Output::Event(event) => self.tell_till(event),
@@ -345,20 +389,34 @@ impl Task {
                 }
                 Output::Refuse(_) => {}
                 Output::Stuck => {
-                    let port = wire.as_ref().map_or_else(String::new, |wire| wire.writer.port().to_owned());
-                    return Some(Left::Broken(LinkError::Stuck { port }));
+                    let Some(wire) = wire.take() else { continue };
+                    broken = Some(LinkError::Stuck { port: wire.writer.port().to_owned() });
+                }
+                Output::Discard => {
+                    let Some(open) = wire.take() else { continue };
+                    open.rest.clear();
+                    open.refused = false;
+                    if open.writer.discard_unsent() {
+                        wire = Some(open);
+                    } else {
+                        broken = Some(LinkError::Unanswered { port: open.writer.port().to_owned() });
+                    }
                 }
                 Output::Write(bytes) => {
-                    let Some(wire) = wire.as_deref_mut() else { continue };
-                    let next = match wire.writer.try_write(&bytes) {
-                        Err(error) => return Some(Left::Broken(error)),
+                    let Some(open) = wire.as_deref_mut() else { continue };
+                    let next = match open.writer.try_write(&bytes) {
+                        Err(error) => {
+                            broken = Some(error);
+                            wire = None;
+                            continue;
+                        }
                         Ok(took) if took == bytes.len() => Input::Left,
                         Ok(0) => {
-                            wire.refused = true;
+                            open.refused = true;
                             Input::Refused(bytes)
                         }
                         Ok(took) => {
-                            wire.rest = bytes[took..].to_vec();
+                            open.rest = bytes[took..].to_vec();
                             Input::Partly
                         }
                     };
@@ -366,7 +424,7 @@ impl Task {
                 }
             }
         }
-        None
+        broken.map(Left::Broken)
     }
 
     /// At once if the till has room, else in order as soon as it has.

@@ -100,6 +100,19 @@ fn the_picture_goes_out_again_every_thirty_seconds_without_clearing_the_glass() 
 }
 
 #[test]
+fn a_picture_that_somebody_waits_for_goes_out_every_five_seconds() {
+    let mut bench = Bench::new(DisplayDialect::EscPos);
+    bench.screen.show(Frame::new("COUNT THE FLOAT", "KEY TOTAL + ENTER"));
+    bench.screen.opened(None);
+    bench.sent_at(0);
+    assert_eq!(bench.next_at(1), Next::WakeAt(bench.ms(5_000)));
+    assert!(String::from_utf8_lossy(&bench.sent_at(5_000)).contains("COUNT THE FLOAT"));
+    bench.screen.blank();
+    bench.sent_at(6_000);
+    assert_eq!(bench.next_at(6_001), Next::WakeAt(bench.ms(36_000)), "nobody waits any more");
+}
+
+#[test]
 fn after_a_reopen_everything_is_sent_again() {
     let mut bench = Bench::new(DisplayDialect::EscPos);
     bench.screen.opened(Some(960));

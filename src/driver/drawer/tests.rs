@@ -38,6 +38,16 @@ impl Scene {
         assert_eq!(scene.high(), [state(DrawerState::Closed)]);
         scene
     }
+    /// The same, and the line was seen to move before.
+    fn used() -> Self {
+        let mut scene = Self::closed();
+        assert_eq!(scene.low(), opened(OpenedBy::Key));
+        scene.at_ms(1_000).when(Input::Tick);
+        assert_eq!(scene.high(), closed_after_ms(1_000));
+        scene.at_ms(2_000).when(Input::Tick);
+        scene.start = scene.now;
+        scene
+    }
     fn at_ms(&mut self, ms: u64) -> &mut Self {
         self.now = self.start + Duration::from_millis(ms);
         self
@@ -55,6 +65,8 @@ impl Scene {
         self.drawer.wake_at().map(|at| at.duration_since(self.start).as_millis())
     }
 }
+
+const LEFT: Input = Input::PulseLeft { behind_slip: false };
 
 fn state(state: DrawerState) -> Output {
     Output::Event(DrawerEvent::State(state))
@@ -99,7 +111,7 @@ fn bounces_are_not_edges_and_the_settled_level_is_adopted() {
 fn a_kick_is_answered_as_soon_as_the_line_proves_it() {
     let mut scene = Scene::closed();
     assert_eq!(scene.at_ms(100).when(Input::Kick), [Output::Pulse]);
-    assert_eq!(scene.at_ms(101).when(Input::PulseLeft), []);
+    assert_eq!(scene.at_ms(101).when(LEFT), []);
     assert_eq!(
         scene.at_ms(140).low(),
         [
@@ -120,14 +132,14 @@ fn an_open_drawer_gets_no_pulse() {
 
 #[test]
 fn a_jammed_drawer_is_proven_by_a_level_read_after_the_pulse() {
-    let mut scene = Scene::closed();
+    let mut scene = Scene::used();
     scene.when(Input::Kick);
-    scene.when(Input::PulseLeft);
+    scene.when(LEFT);
     assert_eq!(scene.at_ms(999).high(), []);
     assert_eq!(scene.at_ms(1_000).when(Input::Tick), [Output::Answer(Ok(KickOutcome::Jammed)), state(DrawerState::Jammed)]);
     // Said once; a later opening by hand is a key's, and it can be kicked again.
     assert_eq!(scene.at_ms(2_000).when(Input::Kick), [Output::Pulse]);
-    scene.when(Input::PulseLeft);
+    scene.when(LEFT);
     scene.at_ms(2_500).high();
     assert_eq!(scene.at_ms(3_000).when(Input::Tick), [Output::Answer(Ok(KickOutcome::Jammed))]);
     assert_eq!(scene.at_ms(3_001).low(), opened(OpenedBy::Key));
@@ -135,9 +147,9 @@ fn a_jammed_drawer_is_proven_by_a_level_read_after_the_pulse() {
 
 #[test]
 fn a_kick_whose_line_nobody_read_afterwards_proves_nothing() {
-    let mut scene = Scene::closed();
+    let mut scene = Scene::used();
     scene.when(Input::Kick);
-    scene.when(Input::PulseLeft);
+    scene.when(LEFT);
     assert_eq!(scene.at_ms(1_000).when(Input::Tick), [Output::Answer(Ok(KickOutcome::NotProven))]);
 }
 
@@ -146,7 +158,7 @@ fn a_second_kick_waits_for_the_first_answer_and_for_the_coil() {
     let mut scene = Scene::closed();
     scene.when(Input::Kick);
     assert_eq!(scene.when(Input::Kick), [Output::Refuse(KickRefused::Busy)]);
-    scene.when(Input::PulseLeft);
+    scene.when(LEFT);
     assert_eq!(scene.at_ms(30).when(Input::Kick), [Output::Refuse(KickRefused::Busy)]);
     scene.at_ms(40).low();
     scene.at_ms(300).high();
@@ -163,7 +175,7 @@ fn a_long_pulse_with_a_short_rest_is_held_off_until_a_fifth() {
     let now = clock::now();
     let at = |ms| now + Duration::from_millis(ms);
     assert_eq!(drawer.handle(now, Input::Kick), [Output::Pulse]);
-    drawer.handle(now, Input::PulseLeft);
+    drawer.handle(now, LEFT);
     assert_eq!(drawer.handle(at(200), Input::Tick), [Output::Answer(Ok(KickOutcome::NotProven))]);
     assert_eq!(drawer.handle(at(999), Input::Kick), [Output::Refuse(KickRefused::Busy)]);
     assert_eq!(drawer.handle(at(1_000), Input::Kick), [Output::Pulse]);
@@ -177,7 +189,7 @@ fn without_a_sensor_the_level_means_nothing_and_a_kick_proves_nothing() {
     assert_eq!(scene.when(Input::Lost { why: "unplugged".to_owned() }), []);
     assert_eq!(scene.drawer.state(), DrawerState::Unknown { why: NO_SENSOR.to_owned() });
     assert_eq!(scene.when(Input::Kick), [Output::Pulse]);
-    scene.when(Input::PulseLeft);
+    scene.when(LEFT);
     assert_eq!(scene.wakes_at_ms(), Some(100), "right after the ON time");
     assert_eq!(scene.at_ms(100).when(Input::Tick), [Output::Answer(Ok(KickOutcome::NotProven))]);
 }
@@ -214,7 +226,7 @@ fn a_lost_line_is_unknown_and_what_follows_is_a_baseline() {
 fn the_line_lost_while_a_kick_is_answered_proves_nothing() {
     let mut scene = Scene::closed();
     scene.when(Input::Kick);
-    scene.when(Input::PulseLeft);
+    scene.when(LEFT);
     scene.at_ms(20).when(Input::Lost { why: "unplugged".to_owned() });
     assert_eq!(scene.at_ms(500).low(), [state(DrawerState::Open)], "a baseline, not our opening");
     assert_eq!(scene.at_ms(1_000).when(Input::Tick), [Output::Answer(Ok(KickOutcome::NotProven))]);
@@ -234,6 +246,69 @@ fn a_key_that_turns_before_the_pulse_left_is_a_key() {
     let mut scene = Scene::closed();
     scene.when(Input::Kick);
     assert_eq!(scene.at_ms(1).low(), opened(OpenedBy::Key));
-    scene.when(Input::PulseLeft);
+    scene.when(LEFT);
     assert_eq!(scene.at_ms(1_001).when(Input::Tick), [Output::Answer(Ok(KickOutcome::NotProven))]);
+}
+
+#[test]
+fn a_line_that_never_moved_proves_no_jam_since_nothing_may_hang_on_it() {
+    let mut scene = Scene::closed();
+    scene.when(Input::Kick);
+    scene.when(LEFT);
+    scene.at_ms(900).high();
+    assert_eq!(scene.at_ms(1_000).when(Input::Tick), [Output::Answer(Ok(KickOutcome::NotProven))]);
+    assert_eq!(scene.drawer.state(), DrawerState::Closed);
+    // A drawer that stood open at the start has shown that its line works.
+    let mut scene = Scene::with(Sense::LowIsOpen);
+    scene.low();
+    scene.at_ms(500).high();
+    scene.at_ms(1_000).when(Input::Kick);
+    scene.when(LEFT);
+    scene.at_ms(1_900).high();
+    assert!(scene.at_ms(2_000).when(Input::Tick).contains(&Output::Answer(Ok(KickOutcome::Jammed))));
+}
+
+#[test]
+fn a_pulse_behind_a_slip_proves_no_jam_and_is_given_time_to_open() {
+    let mut scene = Scene::used();
+    scene.when(Input::Kick);
+    scene.when(Input::PulseLeft { behind_slip: true });
+    scene.at_ms(900).high();
+    assert_eq!(scene.at_ms(1_000).when(Input::Tick), [Output::Answer(Ok(KickOutcome::NotProven))]);
+    assert_eq!(scene.at_ms(4_999).low(), opened(OpenedBy::Command), "the slip came first");
+
+    let mut scene = Scene::used();
+    scene.when(Input::Kick);
+    scene.when(Input::PulseLeft { behind_slip: true });
+    scene.at_ms(1_000).when(Input::Tick);
+    assert_eq!(scene.at_ms(5_000).low(), opened(OpenedBy::Key), "by then it is somebody else's");
+}
+
+#[test]
+fn a_baseline_after_a_lost_line_proves_no_jam() {
+    let mut scene = Scene::used();
+    scene.when(Input::Kick);
+    scene.when(LEFT);
+    scene.at_ms(20).when(Input::Lost { why: "unplugged".to_owned() });
+    assert_eq!(scene.at_ms(500).high(), [state(DrawerState::Closed)], "it may have opened and been shut meanwhile");
+    assert_eq!(scene.at_ms(1_000).when(Input::Tick), [Output::Answer(Ok(KickOutcome::NotProven))]);
+}
+
+#[test]
+fn a_baseline_is_no_edge_whatever_was_known_before() {
+    let mut scene = Scene::used();
+    assert_eq!(scene.when(Input::Baseline { high: true }), [], "nothing new");
+    assert_eq!(scene.when(Input::Baseline { high: false }), [state(DrawerState::Open)]);
+    assert_eq!(scene.when(Input::Baseline { high: true }), [state(DrawerState::Closed)]);
+}
+
+#[test]
+fn the_answer_is_due_from_the_request_on_however_late_the_pulse_left() {
+    let mut scene = Scene::used();
+    assert_eq!(scene.when(Input::Kick), [Output::Pulse]);
+    assert_eq!(scene.at_ms(900).when(LEFT), []);
+    assert_eq!(scene.wakes_at_ms(), Some(1_000));
+    scene.at_ms(990).high();
+    assert_eq!(scene.at_ms(1_000).when(Input::Tick), [Output::Answer(Ok(KickOutcome::NotProven))], "too early to judge");
+    assert_eq!(scene.at_ms(1_200).low(), opened(OpenedBy::Command), "our pulse all the same");
 }

@@ -22,7 +22,7 @@ use super::{
     health::Health,
     identity::Identity,
     jobs::{Jobs, Ready},
-    pace::Pace,
+    pace::{NETWORK_BYTES_PER_SECOND, Pace},
     requests::Requests,
     status::Parser,
 };
@@ -33,8 +33,11 @@ use crate::{
 
 /// A foreign job's `ESC @` switches automatic status off in silence (Epson UB-E02 guide, 4.4); this switches it on again.
 const REFRESH: Duration = Duration::from_secs(60);
-/// Poll while automatic status is not proven.
-const POLL_UNPROVEN: Duration = Duration::from_secs(1);
+/// Poll while automatic status is not proven: with two wake-ups each, and the paper asked about as seldom as
+/// [`Timing::poll`] says, a till stays below 60 wake-ups a minute.
+const POLL_UNPROVEN: Duration = Duration::from_secs(3);
+/// The same while a slip is under way: paper that ran out must be known before the proof is overdue.
+const POLL_SLIP: Duration = Duration::from_secs(1);
 /// Poll of a printer that answers nothing: it is mostly switched off, overnight too.
 const POLL_SILENT: Duration = Duration::from_secs(5);
 /// Poll while a kick is being answered, without and with proven automatic status.
@@ -85,6 +88,11 @@ pub enum Input<'a> {
     Pulse,
     /// A kick is being answered until then: look closely.
     Watch(Option<Instant>),
+    /// Say when this job could begin.
+    AskTurn {
+        /// Its number.
+        job: u64,
+    },
     /// Print.
     Print {
         /// Its number.
@@ -107,15 +115,23 @@ pub enum Output {
     Level {
         /// HIGH.
         high: bool,
+        /// What it was before is not known: whatever it is, it is no edge.
+        baseline: bool,
     },
     /// The level is not known any more, and why.
     LevelLost(String),
     /// The pulse has left.
-    PulseLeft,
+    PulseLeft {
+        /// Bytes of a slip may stand before it in the printer's buffer.
+        behind_slip: bool,
+    },
     /// The pulse was not sent, and why.
     PulseFailed(String),
     /// News of the printer or of a job.
     Event(DeviceEvent),
+    /// Throw away what the kernel has not sent, or close the port if that is the only way: the printer does not answer, and
+    /// what is kept would open the drawer when it is switched on. Nothing of the last [`Output::Write`] is under way any more.
+    Discard,
     /// Nothing leaves: close the port and open it again.
     Stuck,
 }
@@ -126,12 +142,16 @@ pub struct Conversation {
     timing: Timing,
     kick: Vec<u8>,
     answers: bool,
+    /// The drawer's level matters to somebody.
+    senses: bool,
     auto_status: bool,
     identity_text: bool,
     pass_through: bool,
     phase: Phase,
     port: String,
     keeps_bytes: bool,
+    /// What the kernel has not sent can be thrown away without closing the port.
+    serial: bool,
     pace: Pace,
     parser: Parser,
     requests: Requests,
@@ -142,12 +162,24 @@ pub struct Conversation {
     candidate: Option<bool>,
     doubt_until: Option<Instant>,
     noisy: bool,
+    /// Since the start of the process: a wire that never brought anything may have no way back.
+    ever_answered: bool,
     unanswered_since: Option<Instant>,
     auto: Auto,
+    /// Changes that automatic status did not tell of, on this link.
+    auto_misses: u32,
+    /// The next level is a baseline.
+    rebase: bool,
     poll_at: Instant,
+    paper_at: Instant,
     refresh_at: Instant,
     watch: Option<Instant>,
+    /// A pulse is wanted, until then.
     pulse: Option<Instant>,
+    /// The last pulse is given up, or counts as left, then.
+    pulse_by: Instant,
+    /// A pulse left, and nothing was heard since: what is kept of it is thrown away then.
+    unheard_pulse: Option<Instant>,
     settings: Option<Vec<u8>>,
     passes: VecDeque<Vec<u8>>,
     sending: Sending,
@@ -176,8 +208,9 @@ enum Auto {
     Unproven,
     /// A block came.
     Proven,
-    /// A change came by poll and by no block: it was switched off, or the model tells only once.
-    Missed,
+    /// A change came by poll and by no block: it was switched off, or the model tells only once. With the level that a block
+    /// told of since.
+    Missed { told: Option<bool> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,18 +244,22 @@ enum Sending {
 impl Conversation {
     /// A line that is not open yet. `first_id`: see [`Jobs::new`].
     #[must_use]
-    pub fn new(now: Instant, profile: &PrinterProfile, pin: Pin, timing: Timing, first_id: u16) -> Self {
+    ///
+    /// `senses`: the level of the drawer's line matters.
+    pub fn new(now: Instant, profile: &PrinterProfile, pin: Pin, senses: bool, timing: Timing, first_id: u16) -> Self {
         Self {
             timing,
             kick: command::kick(profile, pin, profile.pass_through),
             answers: profile.asb || profile.process_id || profile.transmit_status,
+            senses,
             auto_status: profile.asb,
             identity_text: profile.identity_text,
             pass_through: profile.pass_through,
             phase: Phase::Unopened,
             port: String::new(),
             keeps_bytes: false,
-            pace: Pace::new(now, None),
+            serial: false,
+            pace: Pace::new(now, NETWORK_BYTES_PER_SECOND),
             parser: Parser::default(),
             requests: Requests::new(now),
             health: Health::default(),
@@ -232,16 +269,23 @@ impl Conversation {
             candidate: None,
             doubt_until: None,
             noisy: false,
+            ever_answered: false,
             unanswered_since: None,
             auto: Auto::Unproven,
+            auto_misses: 0,
+            rebase: false,
             poll_at: now,
+            paper_at: now,
             refresh_at: now,
             watch: None,
             pulse: None,
+            pulse_by: now,
+            unheard_pulse: None,
             settings: None,
             passes: VecDeque::new(),
             sending: Sending::Idle,
-            torn: false,
+            // The run before may have been killed amid a slip.
+            torn: true,
             said: None,
         }
     }
@@ -253,9 +297,8 @@ impl Conversation {
             Input::Opened { port, bytes_per_second, keeps_bytes } => self.opened(now, port, bytes_per_second, keeps_bytes),
             Input::Lost(why) => self.lost(now, why, &mut out),
             Input::Bytes(bytes) => {
-                for heard in self.parser.feed(now, bytes) {
-                    self.hear(now, heard, &mut out);
-                }
+                let heard = self.parser.feed(now, bytes);
+                self.hear_all(now, heard, &mut out);
             }
             Input::Left => self.left(now, &mut out),
             Input::Partly => self.partly(now),
@@ -267,7 +310,10 @@ impl Conversation {
             Input::Writable => self.writable(now, &mut out),
             Input::Pulse => match self.no_pulse() {
                 Some(why) => out.push(Output::PulseFailed(why)),
-                None => self.pulse = Some(now + self.timing.kick_answer),
+                None => {
+                    self.pulse_by = now + self.timing.kick_answer;
+                    self.pulse = Some(self.pulse_by);
+                }
             },
             Input::Watch(until) => {
                 if until.is_some() && self.watch != until {
@@ -275,6 +321,7 @@ impl Conversation {
                 }
                 self.watch = until;
             }
+            Input::AskTurn { job } => self.jobs.ask_turn(job),
             Input::Print { job, pieces } => say(&mut out, |events| self.jobs.add(job, pieces, events)),
             Input::PassThrough(bytes) => self.pass_through(bytes),
             Input::Tick => {}
@@ -292,32 +339,30 @@ impl Conversation {
         let idle = matches!(self.sending, Sending::Idle);
         let wants_wire =
             !self.passes.is_empty() || (self.ready() == Ready::Yes && !(self.jobs.idle() && self.identity.finished()));
-        let silent = match self.phase {
-            Phase::Starting | Phase::Up if !self.excused() => self.unanswered_since.map(|at| at + SILENT_AFTER),
-            Phase::Starting | Phase::Up | Phase::Silent { .. } | Phase::Unopened | Phase::Down { .. } => None,
-        };
         [
             self.parser.gives_up_at(),
             self.requests.wake_at().filter(|_| idle),
             self.identity.wake_at(),
-            self.jobs.wake_at(),
+            self.jobs.wake_at(now),
             Some(self.poll_at),
             (self.auto_status && self.phase == Phase::Up).then_some(self.refresh_at),
             if wants_wire && idle { self.pace.wait(now) } else { None },
             self.pulse,
             self.held_pulse_until(),
+            self.unheard_pulse,
             self.stuck_at(),
-            silent,
+            self.silent_at(),
         ]
         .into_iter()
         .flatten()
         .min()
     }
 
-    /// No slip is waiting or under way, and everything has left.
+    /// When everything handed over is off the wire, if no slip is under way and nothing else waits for it.
     #[must_use]
-    pub fn idle(&self) -> bool {
-        !self.jobs.begun() && self.passes.is_empty() && matches!(self.sending, Sending::Idle)
+    pub fn settled_at(&self) -> Option<Instant> {
+        let idle = !self.jobs.begun() && self.passes.is_empty() && matches!(self.sending, Sending::Idle);
+        idle.then(|| self.pace.free_at())
     }
 }
 

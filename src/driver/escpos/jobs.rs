@@ -3,6 +3,10 @@
 //! ## Why nothing is ever sent twice
 //! A slip of which one byte may have left can be on paper, in the printer's buffer, or nowhere: no printer tells. So it ends
 //! as not proven and a person looks. A slip of which no byte left simply waits.
+//!
+//! ## Why one asks for a turn
+//! Who prints a slip writes down that it is being sent before its first byte can leave. While the printer is off or without
+//! paper, nothing is being sent, and what the slip has to say may change: so it is made when its turn comes, not before.
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -13,6 +17,9 @@ use crate::device::{DeviceEvent, Piece, PrintOutcome, profile::PrinterProfile};
 
 /// A till prints a slip or two per opening: more than this wait only when a printer is off for days.
 const QUEUE_MAX: usize = 32;
+
+/// `GS r` and automatic status may contradict each other for as long as they like: one question a second settles it.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Whether pieces may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +40,7 @@ pub struct Jobs {
     transmit_status: bool,
     proof_within: Duration,
     queue: VecDeque<Job>,
+    turn: Option<Turn>,
     stage: Stage,
     /// 1..=9999, rising; the current job's while there is one.
     id: u16,
@@ -49,6 +57,13 @@ struct Job {
     said_waits: bool,
 }
 
+/// Somebody has a slip for when the printer is ready.
+#[derive(Debug)]
+struct Turn {
+    job: u64,
+    said_waits: bool,
+}
+
 /// How far the first job of the queue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -59,7 +74,7 @@ enum Stage {
     /// The questions have been handed out.
     Asking,
     /// The questions left; time-out while the printer is ready.
-    Proving { give_up: Option<Instant>, processed: bool, ask_again: bool },
+    Proving { give_up: Option<Instant>, processed: bool, ask_at: Option<Instant>, doubted: bool },
 }
 
 impl Jobs {
@@ -72,11 +87,16 @@ impl Jobs {
             transmit_status: profile.transmit_status,
             proof_within,
             queue: VecDeque::new(),
+            turn: None,
             stage: Stage::Waiting,
             id: first_id % 9999 + 1,
             ids_answered: None,
             owed: 0,
         }
+    }
+    /// Asks to be told by [`DeviceEvent::PrintTurn`] when the printer could begin this job at once. A later one replaces it.
+    pub fn ask_turn(&mut self, job: u64) {
+        self.turn = Some(Turn { job, said_waits: false });
     }
     /// Queues a job.
     pub fn add(&mut self, number: u64, pieces: Vec<Piece>, out: &mut Vec<DeviceEvent>) {
@@ -102,7 +122,7 @@ impl Jobs {
         }
     }
     /// The next bytes to send, if any are due: a piece, or the questions after the last one.
-    pub fn next(&mut self, pass_through: bool) -> Option<Vec<u8>> {
+    pub fn next(&mut self, now: Instant, pass_through: bool) -> Option<Vec<u8>> {
         let job = self.queue.front()?;
         match &mut self.stage {
             Stage::Waiting => {
@@ -126,9 +146,10 @@ impl Jobs {
                 self.stage = Stage::Asking;
                 Some(self.questions())
             }
-            Stage::Proving { ask_again: ask_again @ true, .. } => {
-                *ask_again = false;
-                self.owed += 1;
+            Stage::Proving { ask_at, .. } if ask_at.is_some_and(|at| now >= at) => {
+                *ask_at = None;
+                // Whatever was owed before had its time.
+                self.owed = 1;
                 Some(command::TRANSMIT_PAPER.to_vec())
             }
             Stage::Asking | Stage::Proving { .. } => None,
@@ -153,26 +174,47 @@ impl Jobs {
             *begun = true;
         }
     }
-    /// All bytes of what [`Self::next`] gave have left, and are off the wire at `wire_free`.
-    pub fn left(&mut self, wire_free: Instant) {
+    /// All bytes of what [`Self::next`] gave have left, and are off the wire at `wire_free`. A printer that never answered
+    /// anything (`mute`) is not waited for.
+    pub fn left(&mut self, wire_free: Instant, mute: bool) {
         self.partly_left();
         if self.stage == Stage::Asking {
-            let provable = self.process_id || self.transmit_status;
+            let provable = (self.process_id || self.transmit_status) && !mute;
             self.owed += u32::from(self.transmit_status);
             let give_up = Some(if provable { wire_free + self.proof_within } else { wire_free });
-            self.stage = Stage::Proving { give_up, processed: false, ask_again: false };
+            self.stage = Stage::Proving { give_up, processed: false, ask_at: None, doubted: false };
+        }
+    }
+    /// All of a slip has left, and its proof is awaited.
+    #[must_use]
+    pub fn proving(&self) -> bool {
+        matches!(self.stage, Stage::Proving { .. })
+    }
+    /// An answer to `GS r` is awaited.
+    #[must_use]
+    pub fn owed_an_answer(&self) -> bool {
+        self.owed > 0
+    }
+    /// Noise, or an answer amid noise: it proves nothing, and may have spoiled the true one. So the question is put again at
+    /// `at`, when the line is clean; once, since a line that stays noisy proves nothing however often it is asked.
+    pub fn doubt(&mut self, at: Instant) {
+        if let Stage::Proving { ask_at, doubted: doubted @ false, .. } = &mut self.stage
+            && self.transmit_status
+        {
+            *doubted = true;
+            *ask_at = Some(at);
         }
     }
     /// The answer to `GS r`, with what the printer is known to suffer from.
-    pub fn short_answer(&mut self, cause: Option<&str>, out: &mut Vec<DeviceEvent>) {
+    pub fn short_answer(&mut self, now: Instant, cause: Option<&str>, out: &mut Vec<DeviceEvent>) {
         self.owed = self.owed.saturating_sub(1);
-        let Stage::Proving { processed, ask_again, .. } = &mut self.stage else { return };
+        let Stage::Proving { processed, ask_at, .. } = &mut self.stage else { return };
         if self.owed > 0 {
             return; // It belongs to an earlier job.
         }
         if cause.is_some() {
             // Processed, but it may stand in the line buffer of a printer that just stopped.
-            *ask_again = true;
+            *ask_at = Some(now + ASK_AGAIN);
         } else if self.process_id && self.ids_answered != Some(false) {
             // The better proof is on its way.
             *processed = true;
@@ -187,14 +229,24 @@ impl Jobs {
             self.over(PrintOutcome::Printed { by: "GS ( H" }, out);
         }
     }
-    /// Says once why the first job waits, and keeps its time-out from running meanwhile.
+    /// Says once why the first job or turn waits, gives the turn, and keeps a time-out from running meanwhile.
     pub fn readiness(&mut self, now: Instant, ready: Ready<'_>, out: &mut Vec<DeviceEvent>) {
-        let Some(job) = self.queue.front_mut() else { return };
+        let waits = match (self.queue.front_mut(), &mut self.turn) {
+            (Some(job), _) => Some((job.number, &mut job.said_waits)),
+            (None, Some(turn)) => Some((turn.job, &mut turn.said_waits)),
+            (None, None) => None,
+        };
         if let Ready::No(why) = ready
-            && !job.said_waits
+            && let Some((job, said @ false)) = waits
         {
-            job.said_waits = true;
-            out.push(DeviceEvent::PrintWaits { job: job.number, why: why.to_owned() });
+            *said = true;
+            out.push(DeviceEvent::PrintWaits { job, why: why.to_owned() });
+        }
+        if self.queue.is_empty()
+            && ready == Ready::Yes
+            && let Some(turn) = self.turn.take()
+        {
+            out.push(DeviceEvent::PrintTurn { job: turn.job });
         }
         if let Stage::Proving { give_up, .. } = &mut self.stage {
             match ready {
@@ -232,11 +284,12 @@ impl Jobs {
             self.stage = Stage::Waiting;
         }
     }
-    /// When [`Self::tick`] is due.
+    /// When [`Self::tick`] is due, or [`Self::next`] has something to send.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Instant> {
+    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
         match self.stage {
-            Stage::Proving { give_up, .. } => give_up,
+            // What is due already waits for the printer or the wire, not for the clock.
+            Stage::Proving { give_up, ask_at, .. } => [give_up, ask_at.filter(|at| *at > now)].into_iter().flatten().min(),
             Stage::Waiting | Stage::Sending { .. } | Stage::Asking => None,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! ## Why an answer can come too late
 //! After a time-out the line must be quiet for a while before the next request: the late answer would be taken for the next
-//! one's, and `1E` means "drawer line HIGH" to one request and "paper near its end" to another.
+//! one's, and `1E` means "drawer line HIGH" to one request and "paper near its end" to another. A line that held requests back
+//! (flow control, a network) gives all their answers at once: while answers come that nobody asked for, nothing is asked.
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -53,6 +54,14 @@ impl Requests {
     pub fn answered(&mut self) -> Option<u8> {
         self.asked.take().map(|(n, _)| n)
     }
+    /// An answer arrived that nobody waits for: more of its kind may follow.
+    pub fn stray(&mut self, now: Instant) {
+        self.not_before = self.not_before.max(now + QUIET);
+    }
+    /// Nothing is asked before `at`: what was handed over last is on the wire until then.
+    pub fn not_before(&mut self, at: Instant) {
+        self.not_before = self.not_before.max(at);
+    }
     /// Something valid arrived: the printer is alive.
     pub fn alive(&mut self) {
         self.missed = 0;
@@ -60,7 +69,7 @@ impl Requests {
     /// Noise: the next answer-like byte may be noise as well. What was asked is asked again once the line is quiet.
     pub fn noise(&mut self, now: Instant) {
         if let Some((n, _)) = self.asked.take() {
-            self.want(n);
+            self.want_next(n, now);
         }
         self.not_before = self.not_before.max(now + QUIET);
     }

@@ -34,6 +34,8 @@ pub enum Heard {
         /// Printable ASCII.
         text: Vec<u8>,
     },
+    /// XON that no XOFF came before: a printer on flow control by bytes says so when it was switched on.
+    Xon,
     /// One or more bytes that fit nothing, or a message without its end.
     Noise,
 }
@@ -119,6 +121,7 @@ impl Errors {
 #[derive(Debug, Default)]
 pub struct Parser {
     partial: Partial,
+    held: bool,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +168,10 @@ impl Parser {
     fn push(&mut self, now: Instant, byte: u8, heard: &mut Vec<Heard>) {
         // XON and XOFF may slip in anywhere, even between the bytes of a block.
         if byte == 0x11 || byte == 0x13 {
+            let resumed = std::mem::replace(&mut self.held, byte == 0x13);
+            if byte == 0x11 && !resumed {
+                heard.push(Heard::Xon);
+            }
             return;
         }
         match &mut self.partial {

@@ -10,6 +10,7 @@ pub struct Bytes {
 
 impl Bytes {
     /// `0D` and `0A` are Enter, and the pair of them, in either order, is one. `1B` and `18` clear, `08` and `7F` delete.
+    /// A lone `0A` is [`Stroke::LineFeed`], since some readers begin with it.
     /// The pair counts however late its second half comes: a USB adapter may hold it back for 16 ms and more.
     pub fn read(&mut self, byte: u8) -> Option<Stroke> {
         let before = self.line_end.take();
@@ -19,7 +20,7 @@ impl Bytes {
                     return None;
                 }
                 self.line_end = Some(byte);
-                Stroke::Enter
+                if byte == 0x0a { Stroke::LineFeed } else { Stroke::Enter }
             }
             0x1b | 0x18 => Stroke::Clear,
             0x08 | 0x7f => Stroke::Backspace,
@@ -40,13 +41,13 @@ mod tests {
 
     #[test]
     fn a_pair_of_line_ends_is_one_enter() {
-        use Stroke::{Char, Enter};
+        use Stroke::{Char, Enter, LineFeed};
         assert_eq!(strokes(b"1\r\n2\r\n"), [Char('1'), Enter, Char('2'), Enter]);
-        assert_eq!(strokes(b"1\n\r"), [Char('1'), Enter]);
+        assert_eq!(strokes(b"1\n\r"), [Char('1'), LineFeed]);
         assert_eq!(strokes(b"\r\r"), [Enter, Enter]);
-        assert_eq!(strokes(b"\n\n"), [Enter, Enter]);
+        assert_eq!(strokes(b"\n\n"), [LineFeed, LineFeed]);
         assert_eq!(strokes(b"\r\n\r\n"), [Enter, Enter]);
-        assert_eq!(strokes(b"\r1\n"), [Enter, Char('1'), Enter]);
+        assert_eq!(strokes(b"\r1\n"), [Enter, Char('1'), LineFeed]);
     }
 
     #[test]

@@ -50,6 +50,7 @@ impl Pad {
             heard.extend(self.wait(gap));
             heard.extend(self.stroke(match c {
                 '\r' => Stroke::Enter,
+                '\n' => Stroke::LineFeed,
                 '\u{8}' => Stroke::Backspace,
                 '\u{1b}' => Stroke::Clear,
                 '\0' => Stroke::Noise,
@@ -123,10 +124,12 @@ fn a_scan_in_the_middle_of_a_number_does_not_take_its_digits() {
 }
 
 #[test]
-fn fast_digits_without_enter_are_keys_and_in_order() {
+fn fast_digits_without_enter_are_no_hands_and_are_lost() {
     let mut pad = Pad::serial();
-    assert_eq!(pad.typed("12345", 5), NOTHING);
-    assert_eq!(pad.wait(30), [digit(1), digit(2), digit(3), digit(4), digit(5)]);
+    assert_eq!(pad.typed("1234", 5), NOTHING);
+    assert_eq!(pad.wait(30), [Output::KeysLost], "a scanner that ends with Tab, or a block from a pad");
+    assert_eq!(pad.typed("123", 5), NOTHING);
+    assert_eq!(pad.wait(30), [digit(1), digit(2), digit(3)], "fingers can do that");
     assert_eq!(pad.typed("6\u{8}7\u{1b}", 5), [digit(6), key(Key::Backspace), digit(7), key(Key::Clear)]);
 }
 
@@ -140,8 +143,25 @@ fn zeros_back_to_back_come_from_one_key() {
     assert_eq!(pad.typed("00\r", 25), [digit(0), digit(0), key(Key::Enter)], "slower than one key does it");
     assert_eq!(pad.typed("00", 100), [digit(0)]);
     assert_eq!(pad.wait(30), [digit(0)]);
-    assert_eq!(pad.typed("00000", 5), NOTHING);
-    assert_eq!(pad.wait(30), [key(Key::TripleZero), key(Key::DoubleZero)]);
+    assert_eq!(pad.typed("000", 5), NOTHING);
+    assert_eq!(pad.wait(40), [key(Key::TripleZero)]);
+    assert_eq!(pad.typed("00", 5), NOTHING);
+    assert_eq!(pad.wait(30), [key(Key::DoubleZero)]);
+}
+
+#[test]
+fn a_line_feed_in_front_of_a_badge_accepts_nothing_and_one_by_itself_does() {
+    let mut pad = Pad::serial();
+    assert_eq!(pad.typed("\n0415AB\r", 1), [badge("0415AB")]);
+    assert_eq!(pad.wait(1_000), NOTHING);
+    assert_eq!(pad.stroke(Stroke::LineFeed), NOTHING);
+    assert_eq!(pad.wait(29), NOTHING);
+    assert_eq!(pad.wait(1), [key(Key::Enter)]);
+    // A pad whose Enter is a line feed: behind a digit there is nothing to wait for.
+    assert_eq!(pad.typed("5\n", 10), [digit(5), key(Key::Enter)]);
+    assert_eq!(pad.typed("\n\n", 10), [key(Key::Enter)]);
+    assert_eq!(pad.wait(30), [key(Key::Enter)]);
+    assert_eq!(pad.typed("1042\n", 1), [badge("1042")]);
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn while_the_count_is_being_saved_nothing_else_is_heard() {
     let (mut till, opening) = Till::counting();
     till.type_keys("15000EE");
     till.type_keys("E C 5");
-    till.when(Input::Badge("A7X".into()));
+    till.when(Input::Badge("A7XQ".into()));
     till.drawer_opens();
     till.when(Input::DrawerClosed);
     till.when(Input::ShiftOpen);
@@ -116,6 +116,7 @@ fn a_refusal_stands_until_a_key_is_pressed_or_a_minute_is_over() {
     assert_eq!(till.seconds_pass(1), WELCOME);
     let (mut till, opening) = saved_count();
     till.progress(&opening, Progress::Refused(rows("NO", "WAY")));
+    till.when(Input::DrawerClosed);
     assert_eq!(till.type_keys("E"), WELCOME);
     assert_eq!(till.type_keys("E"), "REGISTER CLOSED|OPEN DRAWER TO START");
 }
@@ -168,9 +169,46 @@ fn after_a_restart_a_saved_count_goes_on_where_it_was() {
     let mut till = Till::of(Shift::resumed(settings("USD"), id(7)));
     assert_eq!((till.shows(), till.phase(), till.shift.current()), (WELCOME, Phase::Saved, Some(&id(7))));
     assert_eq!(till.progress(&id(7), Progress::Checking), "COUNT SAVED|CHECKING REGISTER");
-    assert_eq!(till.seconds_pass(600), "COUNT NOT SENT YET|CALL THE MANAGER");
+    assert_eq!(till.seconds_pass(600), "COUNT NOT CONFIRMED|CALL THE MANAGER", "it may be at Shopify");
+    assert_eq!(till.progress(&id(7), Progress::WillSendLater), "COUNT NOT SENT YET|CALL THE MANAGER");
     assert_eq!(till.progress(&id(7), Progress::Refused(rows("NO", "WAY"))), "NO|WAY");
     assert_eq!(till.phase(), Phase::Idle);
+}
+
+#[test]
+fn what_a_key_took_away_is_shown_again_at_the_next_edge_or_after_an_hour() {
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::WillSendLater);
+    let overdue = "COUNT NOT SENT YET|CALL THE MANAGER";
+    assert_eq!(till.seconds_pass(600), overdue);
+    assert_eq!(till.type_keys("E"), WELCOME);
+    assert_eq!(till.seconds_pass(3599), WELCOME);
+    assert_eq!(till.wake, Some(till.now + Duration::from_secs(1)));
+    assert_eq!(till.seconds_pass(1), overdue);
+    assert_eq!(till.type_keys("E"), WELCOME);
+    till.when(Input::DrawerClosed);
+    assert_eq!(till.shows(), WELCOME);
+    till.drawer_opens();
+    assert_eq!((till.shows(), till.phase()), (overdue, Phase::Saved));
+    // A session that is gone ends a question to a person, not a count that is merely late.
+    till.type_keys("E");
+    till.when(Input::ShiftClosed);
+    assert_eq!(till.shift.current(), Some(&opening));
+}
+
+#[test]
+fn after_a_restart_a_question_to_a_person_is_shown_again() {
+    let ask = || rows("TRIED THREE TIMES", "CALL THE MANAGER");
+    let mut till = Till::of(Shift::needs_attention(settings("USD"), id(7), false, ask()));
+    assert_eq!((till.shows(), till.phase()), ("TRIED THREE TIMES|CALL THE MANAGER", Phase::Idle));
+    assert_eq!(till.type_keys("E"), WELCOME);
+    assert_eq!(till.seconds_pass(3600), "TRIED THREE TIMES|CALL THE MANAGER");
+    till.drawer_opens();
+    assert_eq!(till.phase(), Phase::Staff, "a new opening may be started");
+    let mut till = Till::of(Shift::needs_attention(settings("USD"), id(7), true, ask()));
+    assert_eq!((till.phase(), till.shift.current()), (Phase::Saved, Some(&id(7))));
+    till.when(Input::ShiftClosed);
+    assert_eq!((till.shows(), till.phase()), (WELCOME, Phase::Idle));
 }
 
 #[test]

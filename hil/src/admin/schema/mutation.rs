@@ -1,4 +1,4 @@
-//! What can be changed: a session is opened, counted, adjusted and closed.
+//! What can be changed: a session is opened, counted, adjusted and closed; drawers are in [`super::drawer`].
 //! Source of arguments and codes: Shopify's published schema for 2026-04. Which mistake brings which code is plain for
 //! all but `NOT_SAVED`: what a count, a time and a note must look like is not documented, so the limits here are ours.
 use std::sync::atomic::Ordering;
@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use async_graphql::{Context, Enum, Error, ErrorExtensions, ID, InputType, Name, Object, Result, SimpleObject, Value};
 use rust_decimal::Decimal;
 
+use super::drawer::{self, CashDrawerFindOrCreatePayload, PointOfSaleDeviceAssignToCashDrawerPayload};
 use super::money::{MoneyInput, Time};
 use super::session::PaymentSession;
 use super::{number, scope, shared};
@@ -22,18 +23,18 @@ const FUTURE_LIMIT_S: i64 = 5 * 60;
 const PAST_LIMIT_S: i64 = 30 * 24 * 3_600;
 
 /// Why a mutation was refused, before it is put into the words of its own error type.
-struct Refusal {
-    code: &'static str,
-    field: Vec<String>,
-    message: String,
+pub(super) struct Refusal {
+    pub(super) code: &'static str,
+    pub(super) field: Vec<String>,
+    pub(super) message: String,
 }
 
-fn refuse(code: &'static str, field: &[&str], message: impl Into<String>) -> Refusal {
+pub(super) fn refuse(code: &'static str, field: &[&str], message: impl Into<String>) -> Refusal {
     Refusal { code, field: field.iter().map(|part| (*part).to_owned()).collect(), message: message.into() }
 }
 
 /// Either kind of "no": a user error in the payload, or an error of the whole root field.
-enum No {
+pub(super) enum No {
     Refused(Refusal),
     Failed(Error),
 }
@@ -238,7 +239,7 @@ fn check_money(store: &Store, entry: &Entry<'_>, money: &MoneyInput) -> Result<(
 }
 
 /// A fault says that whatever comes is refused; the code is put in when the answer goes out.
-fn refused_by_fault(ctx: &Context<'_>) -> Result<(), No> {
+pub(super) fn refused_by_fault(ctx: &Context<'_>) -> Result<(), No> {
     if scope(ctx).refuse { Err(refuse("NOT_SAVED", &[], "Refused by the rig").into()) } else { Ok(()) }
 }
 
@@ -348,6 +349,25 @@ pub struct Mutation;
 
 #[Object]
 impl Mutation {
+    async fn cash_drawer_find_or_create(
+        &self,
+        ctx: &Context<'_>,
+        location_id: ID,
+        name: String,
+        point_of_sale_device_id: ID,
+    ) -> Option<Result<CashDrawerFindOrCreatePayload>> {
+        drawer::find_or_create(ctx, &location_id, &name, &point_of_sale_device_id)
+    }
+
+    async fn point_of_sale_device_assign_to_cash_drawer(
+        &self,
+        ctx: &Context<'_>,
+        cash_drawer_id: ID,
+        point_of_sale_device_id: ID,
+    ) -> Option<Result<PointOfSaleDeviceAssignToCashDrawerPayload>> {
+        drawer::assign(ctx, &cash_drawer_id, &point_of_sale_device_id)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the published field has them")]
     async fn point_of_sale_device_payment_session_open(
         &self,

@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 
 use super::connection::Paging;
 use super::reason::{
-    CashManagementCustomReasonCode, CashManagementReasonCodeConnection, CashManagementSystemReasonCode, ReasonCode,
+    self, CashManagementCustomReasonCode, CashManagementDefaultReasonCode, CashManagementReasonCodeConnection,
+    CashManagementSystemReasonCode, ReasonCode,
 };
 use super::session::{
     CashTrackingSession, CashTrackingSessionConnection, PaymentSession, PointOfSaleDevicePaymentSessionConnection,
@@ -47,6 +48,7 @@ pub enum CashTrackingSessionsSortKeys {
 pub enum Node {
     CashDrawer(CashDrawer),
     CashManagementCustomReasonCode(CashManagementCustomReasonCode),
+    CashManagementDefaultReasonCode(CashManagementDefaultReasonCode),
     CashManagementSystemReasonCode(CashManagementSystemReasonCode),
     CashTrackingSession(CashTrackingSession),
     Location(Location),
@@ -85,7 +87,7 @@ impl QueryRoot {
         let drawer = || {
             need(ctx, READ_CASH)?;
             let (number, store) = (number(&id, "CashDrawer")?, shared(ctx).store());
-            Ok((store.spec.drawer && store.spec.device_ids.contains(&number)).then_some(CashDrawer(number)))
+            Ok(store.drawers().contains(&number).then_some(CashDrawer(number)))
         };
         drawer().transpose()
     }
@@ -100,10 +102,7 @@ impl QueryRoot {
         query: Option<String>,
     ) -> Result<CashDrawerConnection> {
         need(ctx, READ_CASH)?;
-        let mut drawers = {
-            let store = shared(ctx).store();
-            if store.spec.drawer { store.spec.device_ids.clone() } else { Vec::new() }
-        };
+        let mut drawers = shared(ctx).store().drawers();
         if let Some(query) = query {
             let search = read_search(ctx, &query, search::DRAWERS);
             drawers.retain(|drawer| search.matches_drawer(*drawer));
@@ -307,14 +306,15 @@ fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
     let spec = shared(ctx).store().spec.clone();
     let session = |ctx| visible(ctx, &shared(ctx).store()).into_iter().find(|session| session.id == number);
     let node = match kind {
-        "CashDrawer" if spec.drawer && spec.device_ids.contains(&number) => {
+        "CashDrawer" if shared(ctx).store().drawers().contains(&number) => {
             need(ctx, READ_CASH)?;
             Some(CashDrawer(number).into())
         }
-        "CashManagementCustomReasonCode" | "CashManagementSystemReasonCode" if spec.reason_code_ids.contains(&number) => {
+        kind if reason::KINDS.contains(&kind) && spec.reason_code_ids.contains(&number) => {
             need(ctx, READ_CASH)?;
             let code = match ReasonCode::of(&spec.reason_code_ids, number) {
                 ReasonCode::Custom(code) => code.into(),
+                ReasonCode::Default(code) => code.into(),
                 ReasonCode::System(code) => code.into(),
             };
             Some(code)

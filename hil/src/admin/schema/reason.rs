@@ -5,24 +5,26 @@ use super::connection::connection;
 use crate::admin::store::{gid, number_in};
 
 /// The types whose ids are reason codes. An id of any of them with a known number is taken.
-const KINDS: [&str; 3] =
+pub const KINDS: [&str; 3] =
     ["CashManagementCustomReasonCode", "CashManagementDefaultReasonCode", "CashManagementSystemReasonCode"];
 
 #[derive(Debug, Clone, Union)]
 #[graphql(name = "CashManagementReasonCode")]
 pub enum ReasonCode {
     Custom(CashManagementCustomReasonCode),
+    Default(CashManagementDefaultReasonCode),
     System(CashManagementSystemReasonCode),
 }
 
 connection!(CashManagementReasonCodeConnection, CashManagementReasonCodeEdge, ReasonCode);
 
 impl ReasonCode {
+    /// The first number known is a system code, the second a default one, the others are the shop's own.
     pub fn of(known: &[u64], number: u64) -> ReasonCode {
-        if known.first() == Some(&number) {
-            ReasonCode::System(CashManagementSystemReasonCode(number))
-        } else {
-            ReasonCode::Custom(CashManagementCustomReasonCode(number))
+        match known.iter().position(|one| *one == number) {
+            Some(0) => ReasonCode::System(CashManagementSystemReasonCode(number)),
+            Some(1) => ReasonCode::Default(CashManagementDefaultReasonCode(number)),
+            Some(_) | None => ReasonCode::Custom(CashManagementCustomReasonCode(number)),
         }
     }
 }
@@ -43,6 +45,33 @@ impl CashManagementCustomReasonCode {
     pub(super) async fn id(&self) -> ID {
         gid("CashManagementCustomReasonCode", self.0).into()
     }
+}
+
+#[derive(Debug, Clone)]
+pub struct CashManagementDefaultReasonCode(u64);
+
+#[Object]
+impl CashManagementDefaultReasonCode {
+    async fn code(&self) -> CashManagementDefaultReasonCodeEnum {
+        CashManagementDefaultReasonCodeEnum::CashCount
+    }
+    pub(super) async fn id(&self) -> ID {
+        gid("CashManagementDefaultReasonCode", self.0).into()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum CashManagementDefaultReasonCodeEnum {
+    CashPickup,
+    CashCount,
+    ChangeCorrection,
+    PettyCash,
+    TipPayout,
+    CashPayout,
+    Other,
+    AutoEndSessionLogout,
+    AutoEndSessionLocationChange,
+    AutoStartSessionCheckout,
 }
 
 #[derive(Debug, Clone)]

@@ -56,8 +56,8 @@ impl PaymentSession {
         let wrong = if scope(ctx).wrong_amount { Decimal::ONE } else { Decimal::ZERO };
         self.money(ctx, self.0.counted + wrong)
     }
-    async fn cash_drawer(&self) -> CashDrawer {
-        CashDrawer(self.0.device)
+    async fn cash_drawer(&self, ctx: &Context<'_>) -> CashDrawer {
+        CashDrawer(shared(ctx).store().drawer_of(self.0.device).unwrap_or(self.0.device))
     }
     async fn closing_balance(&self, ctx: &Context<'_>) -> Option<Money> {
         self.at_close(ctx, |end| end.counted)

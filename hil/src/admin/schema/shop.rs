@@ -59,14 +59,14 @@ impl PointOfSaleDevice {
         if let Err(denied) = access::need(ctx, access::READ_CASH) {
             return Some(Err(denied));
         }
-        shared(ctx).store().spec.drawer.then_some(Ok(CashDrawer(self.0)))
+        shared(ctx).store().drawer_of(self.0).map(|drawer| Ok(CashDrawer(drawer)))
     }
     pub(super) async fn id(&self) -> ID {
         gid("PointOfSaleDevice", self.0).into()
     }
 }
 
-/// Each device has a drawer of its own, with the same number.
+/// Each device begins with a drawer of its own, with the same number.
 #[derive(Debug, Clone)]
 pub struct CashDrawer(pub u64);
 
@@ -81,8 +81,8 @@ impl CashDrawer {
         access::need(ctx, access::READ_LOCATIONS)?;
         Ok(Location)
     }
-    async fn name(&self) -> String {
-        format!("Drawer {}", self.0)
+    async fn name(&self, ctx: &Context<'_>) -> String {
+        shared(ctx).store().drawer_name(self.0)
     }
     async fn point_of_sale_devices(
         &self,
@@ -95,7 +95,8 @@ impl CashDrawer {
         let page = || {
             access::need(ctx, access::READ_DEVICES)?;
             let paging = Paging { first, after, last, before, reverse: None };
-            Ok(paging.cut(vec![(self.0.to_string(), PointOfSaleDevice(self.0))])?.into())
+            let devices = shared(ctx).store().devices_of(self.0);
+            Ok(paging.cut(devices.into_iter().map(|id| (id.to_string(), PointOfSaleDevice(id))).collect())?.into())
         };
         Some(page())
     }

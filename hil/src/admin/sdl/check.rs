@@ -14,7 +14,7 @@ use super::values::literal_fits;
 use super::{Input, Problem, Sdl, TypeInfo, base_name, literal};
 
 /// Fragments inside fragments, deeper than any document of a till; a bound against ones that contain themselves.
-const FRAGMENT_DEPTH: usize = 16;
+pub(super) const FRAGMENT_DEPTH: usize = 16;
 
 pub fn check(sdl: &Sdl, document: &ExecutableDocument) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -252,6 +252,7 @@ impl<'a> Walk<'a> {
         }
         // Introspection is the library's; the real API answers it too.
         if on == sdl.query && matches!(name, "__schema" | "__type") {
+            self.introspection(field, 0);
             return;
         }
         let Some(info) = sdl.field(on, name) else {
@@ -281,6 +282,32 @@ impl<'a> Walk<'a> {
                 self.problem("selectionMismatch", message, pos, details);
             }
             (false, false) => self.selections(ty, chosen, &mut BTreeMap::new()),
+        }
+    }
+
+    /// Below `__schema` and `__type` only what is used is noted; the library refuses what is wrong.
+    fn introspection(&mut self, field: &'a Positioned<Field>, depth: usize) {
+        for Given { name: _, value, pos: _ } in given!(field) {
+            if let Value::Binary(name) = value {
+                self.used_untyped(&String::from_utf8_lossy(&name));
+            }
+        }
+        self.introspected(&field.node.selection_set.node, depth);
+    }
+
+    fn introspected(&mut self, set: &'a SelectionSet, depth: usize) {
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => self.introspection(field, depth),
+                Selection::InlineFragment(inline) => self.introspected(&inline.node.selection_set.node, depth),
+                Selection::FragmentSpread(spread) => {
+                    let name = spread.node.fragment_name.node.as_str();
+                    self.spread.push(name.to_owned());
+                    if let Some(fragment) = self.document.fragments.get(name).filter(|_| depth < FRAGMENT_DEPTH) {
+                        self.introspected(&fragment.node.selection_set.node, depth + 1);
+                    }
+                }
+            }
         }
     }
 
@@ -410,40 +437,4 @@ fn may_stand_for(given: &Type, wanted: &Type) -> bool {
         (B::List(given), B::List(wanted)) => may_stand_for(given, wanted),
         (B::Named(_), B::List(_)) | (B::List(_), B::Named(_)) => false,
     }
-}
-
-/// See [`Sdl::cost`].
-pub fn cost(sdl: &Sdl, document: &ExecutableDocument, operation: &OperationDefinition) -> u64 {
-    let (root, own) = match operation.ty {
-        OperationType::Query | OperationType::Subscription => (Some(sdl.query.as_str()), 0),
-        OperationType::Mutation => (sdl.mutation.as_deref(), 10),
-    };
-    own + root.map_or(0, |root| cost_of(sdl, document, root, &operation.selection_set.node, 0))
-}
-
-fn cost_of(sdl: &Sdl, document: &ExecutableDocument, on: &str, set: &SelectionSet, depth: usize) -> u64 {
-    let one = |item: &Positioned<Selection>| match &item.node {
-        Selection::Field(field) => {
-            let Some(info) = sdl.field(on, field.node.name.node.as_str()) else { return 0 };
-            let ty = base_name(&info.ty);
-            if sdl.is_leaf(ty) {
-                return 0;
-            }
-            let own = if ty.ends_with("Connection") { 2 } else { u64::from(Some(on) != sdl.mutation.as_deref()) };
-            own + cost_of(sdl, document, ty, &field.node.selection_set.node, depth)
-        }
-        Selection::InlineFragment(inline) => {
-            let on = inline.node.type_condition.as_ref().map_or(on, |condition| condition.node.on.node.as_str());
-            cost_of(sdl, document, on, &inline.node.selection_set.node, depth)
-        }
-        Selection::FragmentSpread(spread) if depth < FRAGMENT_DEPTH => {
-            let fragment = document.fragments.get(spread.node.fragment_name.node.as_str());
-            fragment.map_or(0, |fragment| {
-                let on = fragment.node.type_condition.node.on.node.as_str();
-                cost_of(sdl, document, on, &fragment.node.selection_set.node, depth + 1)
-            })
-        }
-        Selection::FragmentSpread(_) => 0,
-    };
-    set.items.iter().map(one).sum()
 }

@@ -2,8 +2,9 @@
 use std::time::Instant;
 
 use super::{
-    Auto, Conversation, Kind, MISSES, Output, PADDING, PADDING_AFTER_A_TORN_SLIP, PASSES_MAX, POLL_KICK, POLL_KICK_PROVEN,
-    POLL_SILENT, POLL_UNPROVEN, Pace, Phase, REFRESH, SILENT_AFTER, STUCK_AFTER, Sending, command, say,
+    Auto, Conversation, Kind, MISSES, NETWORK_BYTES_PER_SECOND, Output, PADDING, PADDING_AFTER_A_TORN_SLIP, PASSES_MAX,
+    POLL_KICK, POLL_KICK_PROVEN, POLL_SILENT, POLL_SLIP, POLL_UNPROVEN, Pace, Phase, REFRESH, SILENT_AFTER, STUCK_AFTER,
+    Sending, command, say,
 };
 use crate::{
     device::{DeviceEvent, Link, PrinterStatus},
@@ -14,7 +15,8 @@ impl Conversation {
     pub(super) fn opened(&mut self, now: Instant, port: &str, bytes_per_second: Option<u64>, keeps_bytes: bool) {
         port.clone_into(&mut self.port);
         self.keeps_bytes = keeps_bytes;
-        self.pace = Pace::new(now, bytes_per_second);
+        self.serial = bytes_per_second.is_some();
+        self.pace = Pace::new(now, bytes_per_second.unwrap_or(NETWORK_BYTES_PER_SECOND));
         self.parser = Parser::default();
         self.sending = Sending::Idle;
         self.noisy = false;
@@ -32,42 +34,75 @@ impl Conversation {
         self.doubt_until = None;
         self.unanswered_since = None;
         self.auto = Auto::Unproven;
-        let mut settings = vec![0; if self.torn { PADDING_AFTER_A_TORN_SLIP } else { PADDING }];
-        if self.torn {
-            // The unfinished line of the torn slip must not become the first line of the next one.
-            settings.extend_from_slice(&command::INITIALIZE);
+        self.auto_misses = 0;
+        self.rebase = false;
+        if self.jobs.begun() {
+            // A wire that seemed to have no way back speaks amid a slip, which must not be reset.
+            self.refresh(now);
+        } else {
+            self.settings = Some(self.clean_line());
         }
-        self.torn = false;
-        if self.pass_through {
-            settings.extend_from_slice(&command::SELECT_PRINTER);
-        }
-        if self.auto_status {
-            settings.extend_from_slice(&command::AUTO_STATUS);
-        }
-        self.settings = Some(settings);
         self.refresh_at = now + REFRESH;
         self.poll_at = now + self.poll_every();
+        self.paper_at = now + self.timing.poll;
         for n in 1..=4 {
             self.want(now, n);
         }
     }
 
-    pub(super) fn lost(&mut self, now: Instant, why: &str, out: &mut Vec<Output>) {
-        match std::mem::replace(&mut self.sending, Sending::Idle) {
-            Sending::Unit { kind: Kind::Pulse, partly: true, .. } => out.push(Output::PulseLeft),
-            Sending::Unit { kind: Kind::Pulse, .. } | Sending::Held { kind: Kind::Pulse, .. } => {
-                out.push(Output::PulseFailed(why.to_owned()));
-            }
-            Sending::Unit { .. } | Sending::Held { .. } | Sending::Idle => {}
+    /// Finishes what somebody left half-sent, then sets what we need.
+    pub(super) fn clean_line(&mut self) -> Vec<u8> {
+        let torn = std::mem::take(&mut self.torn);
+        let mut settings = vec![0; if torn { PADDING_AFTER_A_TORN_SLIP } else { PADDING }];
+        if self.pass_through {
+            settings.extend_from_slice(&command::SELECT_PRINTER);
         }
+        if torn {
+            // The unfinished line of the torn slip must not become the first line of the next one.
+            settings.extend_from_slice(&command::INITIALIZE);
+        }
+        if self.auto_status {
+            settings.extend_from_slice(&command::AUTO_STATUS);
+        }
+        settings
+    }
+
+    pub(super) fn lost(&mut self, now: Instant, why: &str, out: &mut Vec<Output>) {
+        self.drop_unsent(why, out);
         if self.pulse.take().is_some() {
             out.push(Output::PulseFailed(why.to_owned()));
         }
+        self.unheard_pulse = None;
         self.passes.clear();
         self.settings = None;
         self.break_off(why, out);
         self.requests = Requests::new(now);
         self.phase = Phase::Down { why: why.to_owned() };
+    }
+
+    /// What was handed over and has not left never will.
+    fn drop_unsent(&mut self, why: &str, out: &mut Vec<Output>) {
+        match std::mem::replace(&mut self.sending, Sending::Idle) {
+            Sending::Unit { kind: Kind::Pulse, partly: true, .. } => {
+                out.push(Output::PulseLeft { behind_slip: self.jobs.begun() });
+            }
+            Sending::Unit { kind: Kind::Pulse, .. } | Sending::Held { kind: Kind::Pulse, .. } => {
+                out.push(Output::PulseFailed(why.to_owned()));
+            }
+            // One that had begun is over; the others wait, whole.
+            Sending::Unit { kind: Kind::Piece, .. } | Sending::Held { kind: Kind::Piece, .. } => {
+                self.torn |= self.jobs.begun();
+                say(out, |events| self.jobs.broke(why, events));
+            }
+            Sending::Unit { .. } | Sending::Held { .. } | Sending::Idle => {}
+        }
+    }
+
+    /// The printer does not answer, and the line may keep bytes for it.
+    fn discard(&mut self, why: &str, out: &mut Vec<Output>) {
+        self.drop_unsent(why, out);
+        self.unheard_pulse = None;
+        out.push(Output::Discard);
     }
 
     /// What was known is not known any more; a slip under way is over.
@@ -76,11 +111,15 @@ impl Conversation {
         if let Sending::Held { kind: Kind::Piece, bytes, .. } = &mut self.sending {
             bytes.clear();
         }
-        say(out, |events| self.jobs.broke(why, events));
         self.health = Health::default();
+        self.unanswered_since = None;
+        self.lose_level(why, out);
+        say(out, |events| self.jobs.broke(why, events));
+    }
+
+    fn lose_level(&mut self, why: &str, out: &mut Vec<Output>) {
         self.level = None;
         self.candidate = None;
-        self.unanswered_since = None;
         out.push(Output::LevelLost(why.to_owned()));
     }
 
@@ -96,7 +135,8 @@ impl Conversation {
         // From now on the line is known to be shared.
         self.pass_through = true;
         if self.passes.len() >= PASSES_MAX {
-            self.passes.pop_front();
+            // The first may be the one that sets the display up; each of the others is a whole picture.
+            self.passes.remove(1);
         }
         self.passes.push_back([&command::SELECT_DISPLAY, bytes.as_slice(), &command::SELECT_PRINTER].concat());
     }
@@ -121,7 +161,7 @@ impl Conversation {
     pub(super) fn ready(&self) -> Ready<'_> {
         match &self.phase {
             Phase::Down { why } => Ready::No(why),
-            Phase::Silent { why } if self.answers => Ready::No(why),
+            Phase::Silent { why } if self.answers && !self.mute() => Ready::No(why),
             Phase::Silent { .. } => Ready::Yes,
             Phase::Unopened | Phase::Starting => Ready::Soon,
             Phase::Up => match self.health.cause() {
@@ -170,24 +210,21 @@ impl Conversation {
             }
         }
         if self.requests.time_out(now) {
-            self.unanswered(now);
+            self.unanswered(now, out);
         }
-        let starved =
-            self.phase == Phase::Starting && self.unanswered_since.is_some_and(|since| now >= since + SILENT_AFTER);
-        // A printer that is offline behind TCP or flow control may not be able to answer; it said why before.
-        let excused = self.keeps_bytes && self.health.online == Some(false);
-        let silent = matches!(self.phase, Phase::Silent { .. });
-        if !silent && !excused && (self.requests.missed() >= MISSES || starved) {
-            let why = self.silence();
-            self.break_off(&why, out);
-            self.phase = Phase::Silent { why };
-            self.poll_at = now + self.poll_every();
+        let starved = self.silent_at().is_some_and(|at| now >= at);
+        let missed = self.silent_at().is_some() && self.requests.missed() >= MISSES && !self.jobs.begun();
+        if starved || missed {
+            self.fall_silent(now, out);
         }
         self.watch = self.watch.filter(|until| now < *until);
         if now >= self.poll_at {
             self.poll_at = now + self.poll_every();
             self.want(now, 1);
-            if self.phase == Phase::Up && self.auto != Auto::Proven && self.watch.is_none() {
+            let slip = self.jobs.begun();
+            let paper = self.phase == Phase::Up && self.auto != Auto::Proven && self.watch.is_none();
+            if paper && (slip || now >= self.paper_at) {
+                self.paper_at = now + self.timing.poll;
                 self.want(now, 4);
             }
         }
@@ -200,8 +237,16 @@ impl Conversation {
             out.push(Output::PulseFailed(format!("{} takes no bytes: the pulse was not sent", self.port)));
         }
         if self.held_pulse_until().is_some_and(|give_up| now >= give_up) {
-            self.sending = Sending::Held { kind: Kind::Settings, bytes: Vec::new(), since: now };
-            out.push(Output::PulseFailed(format!("{} takes no bytes: the pulse was not sent", self.port)));
+            self.give_up_pulse(now, out);
+        }
+        if self.unheard_pulse.is_some_and(|due| now >= due) {
+            self.unheard_pulse = None;
+            // Behind a slip it is late rather than lost; and if the printer is gone, the slip's end will tell.
+            if !self.jobs.begun() {
+                let why = self.silence();
+                self.discard(&why, out);
+                self.settings = Some(self.clean_line());
+            }
         }
         if self.stuck_at().is_some_and(|at| now >= at) {
             out.push(Output::Stuck);
@@ -209,12 +254,87 @@ impl Conversation {
     }
 
     /// A request was not answered in time. `GS a` is the other question that some models know.
-    fn unanswered(&mut self, now: Instant) {
-        self.want(now, 1);
+    fn unanswered(&mut self, now: Instant, out: &mut Vec<Output>) {
         match self.phase {
-            Phase::Starting | Phase::Up => self.refresh(now),
-            Phase::Silent { .. } | Phase::Unopened | Phase::Down { .. } => {}
+            Phase::Starting | Phase::Up if self.excused() => {}
+            Phase::Starting | Phase::Up => {
+                self.want(now, 1);
+                self.refresh(now);
+            }
+            Phase::Silent { .. } => {
+                // A second without an answer is one without noise, too.
+                if self.noisy {
+                    self.noisy = false;
+                    self.phase = Phase::Silent { why: self.silence() };
+                }
+                // The questions must not pile up, to be answered all at once when it is switched on.
+                if self.serial && self.keeps_bytes {
+                    let why = self.silence();
+                    self.discard(&why, out);
+                }
+            }
+            Phase::Unopened | Phase::Down { .. } => {}
         }
+    }
+
+    /// When the printer counts as silent, if nothing valid comes before. A slip under way is given the time of its proof:
+    /// printers that print may answer late.
+    pub(super) fn silent_at(&self) -> Option<Instant> {
+        let after = if self.jobs.begun() { SILENT_AFTER.max(self.timing.print_proof) } else { SILENT_AFTER };
+        match self.phase {
+            // What is excused is that it does not answer; what it said of the drawer grows old all the same.
+            Phase::Starting | Phase::Up if self.excused() && self.level.is_none() => None,
+            Phase::Starting | Phase::Up => self.unanswered_since.map(|since| since + after),
+            Phase::Silent { .. } | Phase::Unopened | Phase::Down { .. } => None,
+        }
+    }
+
+    fn fall_silent(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let why = self.silence();
+        if self.excused() {
+            return self.lose_level(&why, out);
+        }
+        // A connection is dropped only for what could do harm later: opening it anew would be in vain, and again and again.
+        let harm = self.serial || self.jobs.begun() || self.unheard_pulse.is_some();
+        self.break_off(&why, out);
+        if self.keeps_bytes && harm {
+            self.discard(&why, out);
+        }
+        self.requests = Requests::new(now);
+        self.requests.stray(now);
+        // Nothing has answered since the port was opened: whether it was cleaned up is not known.
+        self.torn |= self.phase == Phase::Starting;
+        self.phase = Phase::Silent { why };
+        self.poll_at = now + self.poll_every();
+    }
+
+    /// The pulse could not leave, or not whole, until its answer is due.
+    fn give_up_pulse(&mut self, now: Instant, out: &mut Vec<Output>) {
+        match &mut self.sending {
+            // Some bytes are on their way, and the rest may follow: it counts as sent.
+            Sending::Unit { kind: kind @ Kind::Pulse, .. } => {
+                *kind = Kind::Settings;
+                self.pulse_left(now, out);
+            }
+            Sending::Held { kind: Kind::Pulse, .. } => {
+                self.sending = Sending::Held { kind: Kind::Settings, bytes: Vec::new(), since: now };
+                out.push(Output::PulseFailed(format!("{} takes no bytes: the pulse was not sent", self.port)));
+            }
+            Sending::Unit { .. } | Sending::Held { .. } | Sending::Idle => {}
+        }
+    }
+
+    fn pulse_left(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if self.keeps_bytes && (self.answers || self.serial) {
+            self.unheard_pulse = Some(now + self.timing.kick_answer);
+            self.want(now, 1);
+        }
+        out.push(Output::PulseLeft { behind_slip: self.jobs.begun() });
+    }
+
+    /// A wire that never brought a byte may well have no way back: then nothing is asked of it, and nothing waits for it.
+    pub(super) fn mute(&self) -> bool {
+        !self.keeps_bytes && !self.ever_answered && !self.noisy
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -263,9 +383,11 @@ impl Conversation {
             (Phase::Silent { .. }, _) if !self.answers => self.timing.poll,
             (Phase::Silent { .. }, _) => POLL_SILENT.min(self.timing.poll),
             (_, Auto::Proven) if self.watch.is_some() => POLL_KICK_PROVEN,
-            (_, Auto::Unproven | Auto::Missed) if self.watch.is_some() => POLL_KICK,
+            (_, Auto::Unproven | Auto::Missed { .. }) if self.watch.is_some() => POLL_KICK,
             (_, Auto::Proven) => self.timing.poll,
-            (_, Auto::Unproven | Auto::Missed) => unproven,
+            (_, Auto::Unproven | Auto::Missed { .. }) if self.jobs.begun() => POLL_SLIP.min(self.timing.poll),
+            (_, Auto::Unproven | Auto::Missed { .. }) if !self.senses => self.timing.poll,
+            (_, Auto::Unproven | Auto::Missed { .. }) => unproven,
         }
     }
 
@@ -318,16 +440,28 @@ impl Conversation {
         if self.identity.asking() {
             return None;
         }
-        self.jobs.next(self.pass_through).map(|piece| (Kind::Piece, piece))
+        self.jobs.next(now, self.pass_through).map(|piece| (Kind::Piece, piece))
     }
 
     pub(super) fn left(&mut self, now: Instant, out: &mut Vec<Output>) {
         let Sending::Unit { kind, len, .. } = std::mem::replace(&mut self.sending, Sending::Idle) else { return };
         self.pace.sent(now, len);
         match kind {
-            Kind::Pulse => out.push(Output::PulseLeft),
-            Kind::Piece => self.jobs.left(self.pace.free_at()),
-            Kind::Request | Kind::Identity | Kind::Settings | Kind::PassThrough => {}
+            Kind::Pulse => self.pulse_left(now, out),
+            Kind::Piece => {
+                let mute = matches!(self.phase, Phase::Silent { .. }) && self.mute();
+                self.jobs.left(self.pace.free_at(), mute);
+                if self.jobs.proving() && !mute {
+                    // When the proof does not come, it must be known whether the printer is there at all.
+                    self.want(now, 1);
+                }
+                if self.auto != Auto::Proven {
+                    self.poll_at = self.poll_at.min(now + POLL_SLIP);
+                }
+            }
+            // The time to answer begins when the question is out, not when it is behind a hundred NULs.
+            Kind::Settings => self.requests.not_before(self.pace.free_at()),
+            Kind::Request | Kind::Identity | Kind::PassThrough => {}
         }
     }
 
@@ -352,10 +486,12 @@ impl Conversation {
         }
     }
 
-    /// Until when a pulse that could not leave is kept.
+    /// Until when a pulse that could not leave, or not whole, is waited for.
     pub(super) fn held_pulse_until(&self) -> Option<Instant> {
         match self.sending {
-            Sending::Held { kind: Kind::Pulse, since, .. } => Some(since + self.timing.kick_answer),
+            Sending::Held { kind: Kind::Pulse, .. } | Sending::Unit { kind: Kind::Pulse, partly: true, .. } => {
+                Some(self.pulse_by)
+            }
             Sending::Held { .. } | Sending::Unit { .. } | Sending::Idle => None,
         }
     }
@@ -373,6 +509,7 @@ impl Conversation {
     fn say_status(&mut self, out: &mut Vec<Output>) {
         let link = match &self.phase {
             Phase::Down { why } => Link::Down { why: why.clone() },
+            // Also on a wire without a way back: that it is one is a guess, and the words help who did not mean it to be.
             Phase::Silent { why } if self.answers => Link::Down { why: why.clone() },
             Phase::Silent { .. } | Phase::Up => Link::Up,
             Phase::Unopened | Phase::Starting => Link::Starting,

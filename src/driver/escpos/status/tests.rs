@@ -44,7 +44,8 @@ fn texts_and_short_answers_are_told_apart() {
 
 #[test]
 fn flow_control_may_slip_in_anywhere() {
-    assert_eq!(heard(&[0x11, 0x14, 0x13, 0x00, 0x00, 0x11, 0x00]), [Heard::Auto(AutoStatus([0x14, 0, 0, 0]))]);
+    assert_eq!(heard(&[0x14, 0x13, 0x00, 0x00, 0x11, 0x00]), [Heard::Auto(AutoStatus([0x14, 0, 0, 0]))]);
+    assert_eq!(heard(&[0x11, 0x12]), [Heard::Xon, Heard::RealTime(0x12)], "nothing was held: it was switched on");
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! Which characters a code page has, and what is printed instead of those it lacks.
+//! The code pages of receipt printers and pole displays: which characters they have, and how the others are spelled.
 //!
-//! ## Why the text is encoded here and not by the `escpos` crate
-//! Held against the published mappings, the tables of `escpos` 0.20.1 are wrong for PC858 (`Ô` becomes `Ò`, `¿` and `Ò` are
-//! missing) and send the ASCII hyphen as F0 (soft hyphen) in PC850 and PC858. Characters that a page lacks would go out as
-//! UTF-8 bytes. So the crate gets finished bytes.
+//! ## Why tables instead of a crate
+//! The four pages are 512 characters that never change, and a reader can hold them against a device's manual. The tables of
+//! `escpos` 0.20.1, held against the published mappings, are wrong for PC858 (`Ô` becomes `Ò`, `¿` and `Ò` are missing) and
+//! send the ASCII hyphen as F0 (soft hyphen) in PC850 and PC858; characters that a page lacks would go out as UTF-8 bytes.
+//!
+//! What becomes of white space, controls and characters nobody can spell is for who prints or shows a text: a name on a slip
+//! must not pose as a line of it, a row of a display has no cell to waste.
 use crate::device::profile::CodePage;
-
-/// What is printed for a character that has neither a byte nor a Latin spelling.
-pub const UNPRINTABLE: char = '?';
 
 /// Bytes 80 to FF of PC437. Source: the Unicode consortium's mapping CP437.TXT.
 const PC437: &str = "\
@@ -67,51 +67,22 @@ pub fn byte_of(c: char, page: CodePage) -> Option<u8> {
     }
 }
 
-/// The bytes of a text that [`printable`] has been through; anything else becomes `?`.
+/// The bytes of a text whose every character the page has; anything else becomes `?`.
 #[must_use]
 pub fn encode(text: &str, page: CodePage) -> Vec<u8> {
     text.chars().map(|c| byte_of(c, page).unwrap_or(b'?')).collect()
 }
 
-/// The same text in characters that the page can print, words parted by single spaces.
-///
-/// White space of any kind is a space, so that a name or note cannot pose as a line of the slip. A character that the page
-/// lacks is spelled in Latin letters where that is customary; any other, control characters included, becomes `?`.
+/// What people write for `c` where there are only ASCII letters.
 #[must_use]
-pub fn printable(text: &str, page: CodePage) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut after_letter = false;
-    for c in text.chars() {
-        if c.is_whitespace() {
-            out.push(' ');
-        } else if byte_of(c, page).is_some() {
-            out.push(c);
-        } else if let Some(spelled) = transliterated(c) {
-            // Spellings are ASCII, which every page has.
-            out.push_str(spelled);
-        } else if !(after_letter && is_combining(c)) {
-            // An accent that stands after its letter (decomposed Unicode) is left out: the letter stays readable.
-            out.push(UNPRINTABLE);
-        }
-        after_letter = c.is_alphabetic() || (after_letter && is_combining(c));
-    }
-    out.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Combining diacritical marks, U+0300 to U+036F.
-fn is_combining(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}')
-}
-
-/// A Latin spelling in ASCII.
-fn transliterated(c: char) -> Option<&'static str> {
+pub fn spelled(c: char) -> Option<&'static str> {
     LATIN.iter().find(|(letters, _)| letters.contains(c)).map(|&(_, spelled)| spelled)
 }
 
 /// Letters and signs, and how they are spelled in ASCII.
 const LATIN: &[(&str, &str)] = &[
     ("ÀÁÂÃĀĂĄǍ", "A"),
-    ("àáâãāăąǎ", "a"),
+    ("àáâãāăąǎª", "a"),
     ("Ä", "Ae"),
     ("ä", "ae"),
     ("Å", "A"),
@@ -134,12 +105,12 @@ const LATIN: &[(&str, &str)] = &[
     ("ĵ", "j"),
     ("Ķ", "K"),
     ("ķ", "k"),
-    ("ĹĻĽŁ", "L"),
-    ("ĺļľł", "l"),
-    ("ÑŃŅŇ", "N"),
-    ("ñńņň", "n"),
+    ("ĹĻĽĿŁ", "L"),
+    ("ĺļľŀł", "l"),
+    ("ÑŃŅŇŊ", "N"),
+    ("ñńņňŋ", "n"),
     ("ÒÓÔÕŌŎŐƠ", "O"),
-    ("òóôõōŏőơ", "o"),
+    ("òóôõōŏőơº", "o"),
     ("Ö", "Oe"),
     ("ö", "oe"),
     ("Ø", "O"),
@@ -166,29 +137,37 @@ const LATIN: &[(&str, &str)] = &[
     ("źżž", "z"),
     ("Þ", "Th"),
     ("þ", "th"),
-    ("‘’‚‛′", "'"),
-    ("“”„‟″", "\""),
+    ("‘’‚‛′´", "'"),
+    ("‹", "<"),
+    ("›", ">"),
+    ("“”„‟″«»", "\""),
     ("‐‑‒–—―−", "-"),
     ("…", "..."),
-    ("•·", "*"),
+    ("•·∙", "*"),
     ("€", "EUR"),
     ("£", "GBP"),
+    ("¢", "c"),
     ("¥", "JPY"),
     ("₹", "INR"),
     ("™", "(TM)"),
     ("©", "(c)"),
     ("®", "(R)"),
     ("×", "x"),
+    ("÷", "/"),
+    ("¡", "!"),
+    ("¿", "?"),
+    ("¹", "1"),
+    ("²", "2"),
+    ("³", "3"),
+    ("½", "1/2"),
+    ("¼", "1/4"),
+    ("¾", "3/4"),
     ("№", "No."),
 ];
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    const PAGES: [CodePage; 4] = [CodePage::Pc437, CodePage::Pc850, CodePage::Wpc1252, CodePage::Pc858];
 
     #[test]
     fn every_table_has_128_places() {
@@ -219,30 +198,36 @@ mod tests {
     }
 
     #[test]
-    fn what_a_page_lacks_is_spelled_or_shown_as_a_question_mark() {
-        assert_eq!(printable("Łukasz Żółć – “5 €”", CodePage::Pc437), "Lukasz Zólc - \"5 EUR\"");
-        assert_eq!(printable("Łukasz Żółć – “5 €”", CodePage::Pc858), "Lukasz Zólc - \"5 €\"");
-        assert_eq!(printable("李 Ann", CodePage::Pc858), "? Ann");
-        assert_eq!(printable("Rene\u{301}e", CodePage::Pc437), "Renee");
-        assert_eq!(printable("\u{301}", CodePage::Pc437), "?");
+    fn signs_sit_where_the_fact_sheet_says() {
+        // Fact sheet 1.13: CP858 EUR D5, pound 9C, yen BE, cent BD; CP1252 EUR 80, pound A3, yen A5, cent A2.
+        let cases = [
+            (CodePage::Pc858, '€', 0xd5),
+            (CodePage::Pc858, '£', 0x9c),
+            (CodePage::Pc858, '¥', 0xbe),
+            (CodePage::Pc858, '¢', 0xbd),
+            (CodePage::Pc437, '£', 0x9c),
+            (CodePage::Pc437, '¥', 0x9d),
+            (CodePage::Pc437, '¢', 0x9b),
+            (CodePage::Pc850, 'ø', 0x9b),
+            (CodePage::Pc850, 'Ø', 0x9d),
+            (CodePage::Pc850, 'ı', 0xd5),
+            (CodePage::Wpc1252, '€', 0x80),
+            (CodePage::Wpc1252, '£', 0xa3),
+            (CodePage::Wpc1252, '¥', 0xa5),
+            (CodePage::Wpc1252, '¢', 0xa2),
+        ];
+        for (page, c, byte) in cases {
+            assert_eq!(byte_of(c, page), Some(byte), "{c} in {page:?}");
+        }
     }
 
     #[test]
-    fn controls_are_shown_and_white_space_of_any_kind_is_one_space() {
-        assert_eq!(printable("Ann\x1bp\0\x19\u{fa}", CodePage::Pc437), "Ann?p??ú");
-        assert_eq!(printable("a\r\nTOTAL\t 9\u{a0}9\u{2028}b", CodePage::Pc437), "a TOTAL 9 9 b");
-        assert_eq!(printable("a\u{202e}b\u{200b}c\u{7f}\u{9b}", CodePage::Wpc1252), "a?b?c??");
-        assert_eq!(printable(" \n ", CodePage::Pc437), "");
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_printable_has_a_byte_and_no_control(text in "\\PC*|.*|(?s:.*)") {
-            for page in PAGES {
-                let shown = printable(&text, page);
-                prop_assert!(shown.chars().all(|c| byte_of(c, page).is_some()));
-                prop_assert!(encode(&shown, page).iter().all(|&b| b >= 0x20 && b != 0x7F));
-                prop_assert_eq!(printable(&shown, page), shown);
+    fn every_character_is_spelled_once_and_in_ascii() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (letters, spelling) in LATIN {
+            assert!(spelling.bytes().all(|b| (0x20..0x7F).contains(&b)), "{spelling:?}");
+            for letter in letters.chars() {
+                assert!(!letter.is_ascii() && seen.insert(letter), "{letter:?} twice, or no need to spell it");
             }
         }
     }

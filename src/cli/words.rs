@@ -1,0 +1,123 @@
+//! How journal events and API answers are put for people: times, money and ids without JSON around them.
+use serde_json::{Map, Value};
+
+/// Fields that stand at the line's beginning.
+const AT_THE_FRONT: [&str; 4] = ["seq", "at", "till", "name"];
+
+/// A text field, or nothing.
+pub(super) fn text<'a>(of: &'a Value, name: &str) -> &'a str {
+    of.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// `2026-11-24T12:24:54Z`: whole seconds, UTC.
+pub(super) fn time(at: &str) -> String {
+    at.parse::<jiff::Timestamp>().map_or_else(|_| at.to_owned(), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// One event on one line: number, time, till, name, and the rest as `key=value`.
+pub(super) fn event_line(event: &Value) -> String {
+    let mut line = format!(
+        "{:>6}  {}  {:<10} {:<24}",
+        number(event),
+        time(text(event, "at")),
+        text(event, "till"),
+        text(event, "name")
+    );
+    for (key, value) in rest(event) {
+        let value = value_text(key, value);
+        let quoted = value.is_empty() || value.contains([' ', '"', '=']);
+        line.push_str(&if quoted { format!(" {key}={value:?}") } else { format!(" {key}={value}") });
+    }
+    line.trim_end().to_owned()
+}
+
+/// One event with everything it holds, a field a line.
+pub(super) fn event_block(event: &Value) -> Vec<String> {
+    let mut lines = vec![
+        format!("{} {}  {}  {}", number(event), text(event, "name"), time(text(event, "at")), text(event, "till"))
+            .trim_end()
+            .to_owned(),
+    ];
+    lines.extend(rest(event).map(|(key, value)| format!("  {key:<26} {}", value_text(key, value))));
+    lines
+}
+
+fn number(event: &Value) -> String {
+    event.get("seq").map(Value::to_string).unwrap_or_default()
+}
+
+fn rest(event: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let fields = event.as_object().into_iter().flatten();
+    fields.filter(|(key, value)| !AT_THE_FRONT.contains(&key.as_str()) && !value.is_null())
+}
+
+/// Money as `150.00 USD`, pieces as `5 x 20.00`, ids without `gid://shopify/`, and no braces. What a stranger wrote (Shopify's
+/// texts, notes) cannot steer the terminal.
+fn value_text(key: &str, value: &Value) -> String {
+    match value {
+        Value::String(text) if key == "time" || key.ends_with("_time") => time(text),
+        Value::String(text) => visible(text.strip_prefix("gid://shopify/").unwrap_or(text)),
+        Value::Null => "-".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Array(items) => {
+            let between = if key == "prompt" { " / " } else { ", " };
+            items.iter().map(|item| value_text(key, item)).collect::<Vec<_>>().join(between)
+        }
+        Value::Object(fields) => object_text(fields),
+    }
+}
+
+fn object_text(fields: &Map<String, Value>) -> String {
+    let field = |name: &str| fields.get(name).map(|value| value_text(name, value));
+    if let (Some(amount), Some(currency)) = (field("amount"), field("currency").or_else(|| field("currencyCode"))) {
+        return format!("{amount} {currency}");
+    }
+    if let (Some(face), Some(pieces)) = (field("denomination"), field("pieces")) {
+        return format!("{pieces} x {face}");
+    }
+    let some = fields.iter().filter(|(_, value)| !value.is_null());
+    some.map(|(key, value)| format!("{key} {}", value_text(key, value))).collect::<Vec<_>>().join(", ")
+}
+
+/// Control characters become visible.
+pub(super) fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_with_money_times_and_ids_for_people() {
+        let event = json!({
+            "seq": 1005, "at": "2026-11-24T12:24:54.123456Z", "till": "front-1", "opening": "8R0NM4RDQ6", "name": "opening.counted",
+            "staff_name": "Robin", "staff_member_id": "gid://shopify/StaffMember/1", "reason_code_id": null,
+            "balance": { "amount": "150.00", "currency": "USD" },
+            "lines": [{ "denomination": "20.00", "pieces": 5 }, { "denomination": "0.25", "pieces": 200 }],
+            "time": "2026-11-24T12:24:54Z", "note": "from the safe",
+        });
+        assert_eq!(
+            event_line(&event),
+            "  1005  2026-11-24T12:24:54Z  front-1    opening.counted          opening=8R0NM4RDQ6 staff_name=Robin \
+             staff_member_id=StaffMember/1 balance=\"150.00 USD\" lines=\"5 x 20.00, 200 x 0.25\" time=2026-11-24T12:24:54Z \
+             note=\"from the safe\""
+        );
+        assert!(event_block(&event).contains(&format!("  {:<26} 150.00 USD", "balance")));
+    }
+
+    #[test]
+    fn nested_facts_have_no_braces_and_strangers_cannot_steer_the_terminal() {
+        let event = json!({
+            "seq": 7, "at": "nonsense", "till": "", "name": "opening.refused",
+            "message": "no\u{1b}[2Jway", "prompt": ["SHOPIFY DECLINED", "CALL THE MANAGER"],
+            "variables": { "balance": { "amount": "1.00", "currencyCode": "USD" }, "note": "[db:0000000001]", "reasonCodeId": null },
+        });
+        let line = event_line(&event);
+        assert!(!line.contains(['{', '\u{1b}']), "{line}");
+        assert!(line.contains("\"SHOPIFY DECLINED / CALL THE MANAGER\""), "{line}");
+        assert!(line.contains("\"balance 1.00 USD, note [db:0000000001]\""), "{line}");
+    }
+}

@@ -1,0 +1,152 @@
+//! The openings a till still has to do with: the newest one, and earlier ones that are owed a slip.
+use std::collections::VecDeque;
+
+use crate::{
+    journal::Row,
+    opening::record::Record,
+    shift::event::{Event, OpeningId},
+};
+
+/// Earlier openings that are kept for their slips. More of them pile up only at a printer that is off for days.
+const EARLIER: usize = 8;
+
+/// What the journal says of a till's openings, as far as something follows from it.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    current: Option<Record>,
+    /// Oldest first.
+    earlier: VecDeque<Record>,
+    second_slip: bool,
+}
+
+impl Records {
+    /// From the journal, newest first.
+    pub(super) fn new(newest_first: impl IntoIterator<Item = Record>, second_slip: bool) -> Self {
+        let mut all = newest_first.into_iter();
+        let mut records = Self { current: all.next(), earlier: VecDeque::new(), second_slip };
+        for record in all {
+            if records.is_owed_something(&record) {
+                records.earlier.push_front(record);
+            }
+        }
+        records
+    }
+
+    /// The newest opening.
+    pub(super) fn current(&self) -> Option<&Record> {
+        self.current.as_ref()
+    }
+
+    /// One of them.
+    pub(super) fn find(&self, id: &OpeningId) -> Option<&Record> {
+        self.all().find(|record| record.id == *id)
+    }
+
+    /// The oldest first, so that slips come out in the order of the counts.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Record> {
+        self.earlier.iter().chain(&self.current)
+    }
+
+    /// One more row is on disk. A row about an old opening, such as a copy of its slip, changes nothing here.
+    pub(super) fn take(&mut self, row: &Row) {
+        let Some(id) = &row.opening else { return };
+        if let Some(record) = self.earlier.iter_mut().chain(&mut self.current).find(|record| record.id == *id) {
+            record.take(&row.event);
+            let second_slip = self.second_slip;
+            self.earlier.retain(|record| owed(record, second_slip));
+            return;
+        }
+        if !matches!(row.event, Event::OpeningStarted { .. } | Event::OpeningCounted(_)) {
+            return;
+        }
+        let new = Record::read(id, [(row.at, &row.event)]);
+        let before = std::mem::replace(&mut self.current, new);
+        if let Some(before) = before.filter(|record| self.is_owed_something(record)) {
+            if self.earlier.len() >= EARLIER {
+                self.earlier.pop_front();
+            }
+            self.earlier.push_back(before);
+        }
+    }
+
+    fn is_owed_something(&self, record: &Record) -> bool {
+        owed(record, self.second_slip)
+    }
+}
+
+fn owed(record: &Record, second_slip: bool) -> bool {
+    record.slip_owed(second_slip).is_some() || record.slips_interrupted().next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::shift::event::{Counted, Money, StartedBy};
+
+    fn row(id: u64, event: Event) -> Row {
+        let opening = Some(OpeningId::from_bits(id));
+        Row { seq: 1, at: Timestamp::UNIX_EPOCH, till: "front-1".into(), opening, event }
+    }
+
+    fn counted() -> Event {
+        Event::OpeningCounted(Counted {
+            staff_name: "Robin".into(),
+            staff_member_id: "gid://shopify/StaffMember/1".into(),
+            point_of_sale_device_id: "gid://shopify/PointOfSaleDevice/1".into(),
+            reason_code_id: None,
+            balance: Money { amount: "150.00".into(), currency: "USD".into() },
+            lines: vec![],
+            time: "2026-11-23T07:00:00Z".into(),
+            note: String::new(),
+        })
+    }
+
+    fn started() -> Event {
+        Event::OpeningStarted { by: StartedBy::Drawer }
+    }
+
+    fn slip(kind: &str) -> Event {
+        Event::SlipSending { kind: kind.into() }
+    }
+
+    fn printed(kind: &str) -> Event {
+        Event::SlipPrinted { kind: kind.into(), proof: "GS r".into() }
+    }
+
+    fn ids(records: &Records) -> Vec<OpeningId> {
+        records.all().map(|record| record.id.clone()).collect()
+    }
+
+    #[test]
+    fn a_copy_of_an_old_slip_leaves_the_newest_opening_alone() {
+        let mut records = Records::new([], true);
+        records.take(&row(2, started()));
+        records.take(&row(2, counted()));
+        records.take(&row(1, slip("copy")));
+        records.take(&row(1, printed("copy")));
+        let current = records.current().expect("opening 2");
+        assert_eq!(current.id, OpeningId::from_bits(2));
+        assert!(current.counted.is_some());
+    }
+
+    #[test]
+    fn a_slip_that_waits_for_paper_is_still_owed_when_the_next_opening_begins() {
+        let mut records = Records::new([], false);
+        records.take(&row(1, counted()));
+        records.take(&row(2, started()));
+        assert_eq!(ids(&records), [OpeningId::from_bits(1), OpeningId::from_bits(2)]);
+        records.take(&row(1, slip("first")));
+        records.take(&row(1, printed("first")));
+        assert_eq!(ids(&records), [OpeningId::from_bits(2)], "its slip is over, so nothing follows from it any more");
+    }
+
+    #[test]
+    fn an_opening_without_a_slip_to_come_is_let_go() {
+        let mut records = Records::new([], true);
+        records.take(&row(1, started()));
+        records.take(&row(2, started()));
+        assert_eq!(ids(&records), [OpeningId::from_bits(2)]);
+    }
+}
