@@ -421,7 +421,9 @@ impl Conversation {
         if let Some(settings) = self.settings.take() {
             return Some((Kind::Settings, settings));
         }
-        if self.pace.wait(now).is_some() {
+        // Kept as a time: whoever asks later when to come must not hear "never" because it is past by then.
+        self.paced_until = self.pace.wait(now);
+        if self.paced_until.is_some() {
             return None;
         }
         if let Some(pass) = self.passes.pop_front() {

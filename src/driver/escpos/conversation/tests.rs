@@ -82,7 +82,7 @@ impl Scene {
     }
     fn until_asked(&mut self) {
         while self.sent.last() != Some(&ASK_LEVEL.to_vec()) {
-            self.now = self.printer.wake_at(self.now).expect("it wants to ask").max(self.now);
+            self.now = self.printer.wake_at().expect("it wants to ask").max(self.now);
             self.input(Input::Tick);
         }
         self.start = self.now;
@@ -153,7 +153,7 @@ impl Scene {
     fn run_to_ms(&mut self, ms: u64) {
         let end = self.start + Duration::from_millis(ms);
         let mut steps = 0;
-        while let Some(wake) = self.printer.wake_at(self.now).filter(|wake| *wake <= end) {
+        while let Some(wake) = self.printer.wake_at().filter(|wake| *wake <= end) {
             self.now = wake.max(self.now);
             self.input(Input::Tick);
             steps += 1;
@@ -261,7 +261,7 @@ fn a_printer_that_falls_silent_takes_what_was_known_with_it() {
 fn wakes_in_a_minute(scene: &mut Scene, answers: bool, level: u8) -> u32 {
     let end = scene.now + Duration::from_secs(60);
     let mut wakes = 0;
-    while let Some(wake) = scene.printer.wake_at(scene.now).filter(|wake| *wake <= end) {
+    while let Some(wake) = scene.printer.wake_at().filter(|wake| *wake <= end) {
         scene.now = wake.max(scene.now);
         scene.input(Input::Tick);
         wakes += 1;
@@ -739,7 +739,7 @@ fn automatic_status_that_failed_once_is_trusted_again_and_polled_if_it_fails_twi
     let miss = |scene: &mut Scene, level: u8| {
         let (before, start) = (scene.edges().len(), scene.start);
         while scene.edges().len() == before {
-            scene.now = scene.printer.wake_at(scene.now).unwrap().max(scene.now);
+            scene.now = scene.printer.wake_at().unwrap().max(scene.now);
             scene.input(Input::Tick);
             if scene.sent.pop() == Some(ASK_LEVEL.to_vec()) {
                 scene.bytes(&[level]);
@@ -788,4 +788,15 @@ fn when_frames_pile_up_the_one_that_sets_the_display_up_and_the_last_one_stay() 
     for (frame, shown) in [(b'A', true), (b'B', false), (b'T', true)] {
         assert_eq!(text.windows(4).any(|w| w == [b'=', 2, frame, 0x1B]), shown, "{}", char::from(frame));
     }
+}
+
+#[test]
+fn whoever_asks_late_when_to_come_is_told_all_the_same() {
+    let mut scene = Scene::ready();
+    scene.run_to_ms(100);
+    scene.input(Input::Print { job: 1, pieces: slip() });
+    let due = scene.printer.wake_at().expect("the wire is busy");
+    assert!(due < scene.now + Duration::from_millis(50));
+    scene.now = due + Duration::from_secs(1);
+    assert_eq!(scene.printer.wake_at(), Some(due), "the rest of the slip waits");
 }
