@@ -179,6 +179,18 @@ async fn a_slip_whose_cable_is_pulled_is_over_and_the_next_one_is_clean() {
 }
 
 #[tokio::test]
+async fn a_kick_that_meets_a_pulled_cable_is_told_what_is_the_matter() {
+    let mut counter = Counter::new().await;
+    counter.printer.unplug();
+    let kick = counter.task.kick().await;
+    assert!(matches!(&kick, Err(KickRefused::Unreachable(why)) if why.contains("is gone")), "{kick:?}");
+    until(&mut counter.events, |event| {
+        matches!(event, DeviceEvent::Drawer(DrawerEvent::State(DrawerState::Unknown { .. })))
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_key_is_seen_at_once_and_a_port_that_hangs_up_on_close_would_reset_printers() {
     let mut counter = Counter::new().await;
     counter.printer.key();

@@ -9,6 +9,7 @@
 //! answer, which noise can look like, it counts when it was said twice. That costs some ms and never opens a shift by noise.
 mod hear;
 mod send;
+mod silence;
 #[cfg(test)]
 mod tests;
 
