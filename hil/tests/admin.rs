@@ -1,4 +1,5 @@
 //! The Admin API's stand-in over real connections: what each fault does, what is refused and how, what headers say.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 use drawerbridge_hil::admin::{AdminApi, AdminSpec, Fault, FaultRule, Operation};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -196,7 +197,8 @@ async fn a_read_that_lags_does_not_show_the_newest_session() {
     let api = api().await;
     graphql(&api, OPEN, opening()).await;
     api.fault(once("lag-reads:60", Operation::Read));
-    let nodes = |answer: Answer| answer.json()["data"]["pointOfSaleDevicePaymentSessions"]["nodes"].as_array().unwrap().len();
+    let nodes =
+        |answer: Answer| answer.json()["data"]["pointOfSaleDevicePaymentSessions"]["nodes"].as_array().unwrap().len();
     assert_eq!(nodes(graphql(&api, READ, json!({})).await), 0);
     assert_eq!(nodes(graphql(&api, READ, json!({})).await), 1);
 }
@@ -411,7 +413,8 @@ async fn the_shop_is_there_again_however_fast_it_goes_down_and_up() {
             api.set_down(true);
         }
         api.set_down(false);
-        let answer = tokio::time::timeout(std::time::Duration::from_secs(20), graphql_end(&api, TOKEN, READ, json!({}))).await;
+        let answer =
+            tokio::time::timeout(std::time::Duration::from_secs(20), graphql_end(&api, TOKEN, READ, json!({}))).await;
         assert!(matches!(answer, Ok(End::Answer(_))), "round {round}: {answer:?}");
     }
 }

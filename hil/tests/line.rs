@@ -1,4 +1,5 @@
 //! Wires over real pairs and sockets: who is there, who is gone, and whose bytes are lost.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 mod common;
 
 use std::io::{self, Read as _};

@@ -1,4 +1,5 @@
 //! The receipt printer over a real virtual pair: what it answers, prints, warns of and keeps to itself.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 mod common;
 
 use common::{Host, soon};
@@ -87,7 +88,10 @@ async fn what_is_wrong_is_warned_of_with_the_place_of_its_first_byte() {
         let answers = usize::from(what.starts_with("a real-time command inside"));
         till.ask(&[bytes, SYNC].concat(), 1 + answers).await;
         let warnings = till.printer.warnings();
-        assert!(warnings.len() == 1 && warnings[0].offset == offset && warnings[0].text.contains(text), "{what}: {warnings:?}");
+        assert!(
+            warnings.len() == 1 && warnings[0].offset == offset && warnings[0].text.contains(text),
+            "{what}: {warnings:?}"
+        );
     }
 }
 

@@ -192,7 +192,7 @@ wrong-number: a wrong staff number
         let bad = report(Some(Failure::bare(Mismatch { expected: "a".into(), seen: "b".into() })));
         assert!(good.line().starts_with('✓') && good.line().ends_with("a wrong staff number"), "{}", good.line());
         assert!(bad.line().contains("line 4: display shows"), "{}", bad.line());
-        assert!(summary(&[good.clone()], Duration::from_secs(2)).contains("1 scenarios, all"));
+        assert!(summary(std::slice::from_ref(&good), Duration::from_secs(2)).contains("1 scenarios, all"));
         assert!(summary(&[good, bad], Duration::from_secs(2)).contains("1 went wrong: wrong-number"));
     }
 }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::connection::Paging;
 use super::reason::{
-    self,    CashManagementCustomReasonCode, CashManagementDefaultReasonCode, CashManagementReasonCodeConnection,
+    self, CashManagementCustomReasonCode, CashManagementDefaultReasonCode, CashManagementReasonCodeConnection,
     CashManagementSystemReasonCode, ReasonCode,
 };
 use super::session::{
@@ -266,6 +266,7 @@ impl QueryRoot {
         staff().transpose()
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the published field has them")]
     async fn staff_members(
         &self,
         ctx: &Context<'_>,
