@@ -1,12 +1,5 @@
-//! The stand-in's only reader of clocks: it plays a shop in real time.
-use std::time::Instant;
-
+//! The stand-in's only reader of the calendar: it plays a shop in real time. Moments are [`crate::line::now`]'s.
 use jiff::Timestamp;
-
-#[expect(clippy::disallowed_methods, reason = "the rule is the daemon's; a server has to stamp what arrives")]
-pub fn instant() -> Instant {
-    Instant::now()
-}
 
 /// Seconds since 1970, by the shop's clock.
 #[expect(clippy::disallowed_methods, reason = "the rule is the daemon's; a server has to stamp what arrives")]

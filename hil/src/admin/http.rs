@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::{AdminEvent, Shared, clock, graphql};
+use crate::line;
 
 /// Far above any request of a till (a few kilobytes); a bound so that a broken client cannot fill the memory.
 const HEAD_LIMIT: usize = 32 * 1024;
@@ -131,7 +132,7 @@ async fn read_request(stream: &mut TcpStream, inbox: &mut BytesMut, shared: &Sha
     if inbox.is_empty() && stream.read_buf(inbox).await? == 0 {
         return Ok(None);
     }
-    let at = clock::instant();
+    let at = line::now();
     shared.tell(AdminEvent::FirstByte(at));
     let head_end = loop {
         if let Some(end) = find(inbox, b"\r\n\r\n") {

@@ -12,6 +12,7 @@ use super::clock;
 use super::fault::{Fault, FaultRule, Kind};
 use super::schema::CurrencyCode;
 use super::{AdminSpec, RequestRow, SessionRow};
+use crate::line;
 
 /// Requests kept for looking at: hours of a busy scenario.
 pub const REQUESTS: usize = 10_000;
@@ -153,7 +154,7 @@ impl Store {
             faults: Vec::new(),
             tokens: Vec::new(),
             requests: VecDeque::new(),
-            bucket: Bucket { thousandths: BUCKET * 1_000, since: clock::instant() },
+            bucket: Bucket { thousandths: BUCKET * 1_000, since: line::now() },
             moved: BTreeMap::new(),
             named: BTreeMap::new(),
         })
@@ -246,7 +247,7 @@ impl Store {
             by,
             closing: None,
             lines: vec![line],
-            created: clock::instant(),
+            created: line::now(),
         };
         let row = session.row(&self.spec.currency);
         self.sessions.push(session);
@@ -282,7 +283,7 @@ impl Store {
     }
 
     pub fn accepts(&self, token: &str) -> bool {
-        let now = clock::instant();
+        let now = line::now();
         self.spec.shop_token.as_deref() == Some(token)
             || self.tokens.iter().any(|issued| issued.token == token && now < issued.until)
     }
@@ -291,14 +292,14 @@ impl Store {
     pub fn issue_token(&mut self) -> String {
         use std::hash::{BuildHasher, RandomState};
         let token = format!("shpca_{:016x}{:016x}", RandomState::new().hash_one(1), RandomState::new().hash_one(2));
-        let until = clock::instant() + Duration::from_secs(self.spec.token_life_s.min(LONGEST_TOKEN_LIFE_S));
+        let until = line::now() + Duration::from_secs(self.spec.token_life_s.min(LONGEST_TOKEN_LIFE_S));
         self.tokens.push(Issued { token: token.clone(), until });
         token
     }
 
     /// Takes `cost` points; what is left, or the error with what is there.
     pub fn spend(&mut self, cost: u64) -> Result<u64, u64> {
-        self.bucket.spend(cost, clock::instant())
+        self.bucket.spend(cost, line::now())
     }
 
     pub fn note_request(&mut self, row: RequestRow) {
@@ -364,7 +365,7 @@ mod tests {
 
     #[test]
     fn an_empty_bucket_fills_with_time() {
-        let start = clock::instant();
+        let start = line::now();
         let mut bucket = Bucket { thousandths: 20_000, since: start };
         assert_eq!(bucket.spend(20, start), Ok(0));
         assert_eq!(bucket.spend(20, start), Err(0));

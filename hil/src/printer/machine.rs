@@ -490,3 +490,6 @@ impl Machine {
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! A host at the other end of a virtual serial pair, and patience with an end.
 use std::fs::File;
 use std::future::Future;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// A program that has the port open.
-pub struct Host(File);
+pub struct Host(pub File);
 
 impl Host {
     pub fn open(link: &Path) -> Host {
@@ -36,11 +36,5 @@ impl Host {
             file.read_exact(&mut bytes).map(|()| bytes)
         });
         soon("the host's read", read).await.unwrap().unwrap()
-    }
-
-    /// One read, whatever comes of it.
-    pub async fn read_some(&self) -> io::Result<usize> {
-        let mut file = self.0.try_clone().unwrap();
-        soon("the host's read", tokio::task::spawn_blocking(move || file.read(&mut [0; 64]))).await.unwrap()
     }
 }

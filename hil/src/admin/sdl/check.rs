@@ -114,15 +114,15 @@ impl<'a> Walk<'a> {
                     definition.pos,
                     vec![("typeName", base.to_owned()), ("variableName", variable.to_string())],
                 );
-            } else if let Some(default) = &definition.node.default_value {
-                if !literal_fits(self.sdl, ty, false, &default.node, &mut |_, _, _| ()) {
-                    self.problem(
-                        "defaultValueInvalidType",
-                        format!("Default value for ${variable} doesn't match type {ty}"),
-                        definition.pos,
-                        vec![("variableName", variable.to_string()), ("typeName", ty.to_string())],
-                    );
-                }
+            } else if let Some(default) = &definition.node.default_value
+                && !literal_fits(self.sdl, ty, false, &default.node, &mut |_, _, _| ())
+            {
+                self.problem(
+                    "defaultValueInvalidType",
+                    format!("Default value for ${variable} doesn't match type {ty}"),
+                    definition.pos,
+                    vec![("variableName", variable.to_string()), ("typeName", ty.to_string())],
+                );
             }
         }
         self.directives(&operation.node.directives);
@@ -409,10 +409,10 @@ impl<'a> Walk<'a> {
     /// Marks a variable as used where no type is known: any type will do, so its own is taken.
     fn used_untyped(&mut self, name: &str) {
         let definitions = self.document.operations.iter().flat_map(|(_, operation)| &operation.node.variable_definitions);
-        let own = definitions
+        let mut own = definitions
             .filter(|definition| definition.node.name.node == name)
             .map(|definition| &definition.node.var_type.node);
-        if let Some(wanted) = own.cloned().next() {
+        if let Some(wanted) = own.next().cloned() {
             let (argument, path) = (name.to_owned(), self.path.clone());
             self.used.push(Use {
                 variable: name.to_owned(),
