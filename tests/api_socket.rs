@@ -44,12 +44,13 @@ async fn rig(listen: &str) -> Rig {
     let (commands, inbox) = mpsc::channel(4);
     let view = TillView {
         name: "front-1".into(),
-        drawer: DrawerView { state: "unknown", why: None },
+        drawer: DrawerView { state: "unknown", why: None, since: "2026-11-23T07:00:00Z".into() },
         printer: None,
         display: None,
         keypads: vec![],
         shift: "closed",
         phase: Phase::Idle,
+        wrong_numbers: 0,
         opening: None,
     };
     let (show, view) = watch::channel(view);
