@@ -4,16 +4,18 @@
 //! A web page on the same PC can send requests to loopback. Nothing is looked at, not even whether a path exists, before
 //! `Host`, `Origin` and the token are right ([`guard`]).
 pub mod body;
+mod extract;
 pub mod guard;
 pub mod metrics;
 pub mod problem;
 mod routes;
+pub mod serve;
 mod stream;
 pub mod token;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::Router;
+use axum::{Router, middleware};
 use tokio::sync::watch;
 
 pub use self::stream::row_json;
@@ -37,5 +39,8 @@ pub struct Doors {
 /// The whole API.
 pub fn router(doors: Doors) -> Router {
     let doors = Arc::new(doors);
-    routes::all().layer(axum::middleware::from_fn_with_state(Arc::clone(&doors), guard::check)).with_state(doors)
+    routes::all()
+        .layer(middleware::from_fn(serve::in_time))
+        .layer(middleware::from_fn_with_state(Arc::clone(&doors), guard::check))
+        .with_state(doors)
 }

@@ -286,21 +286,11 @@ fn attach(till: &config::Till, timing: &config::Timing) -> Devices {
 }
 
 fn serve(listener: TcpListener, doors: api::Doors, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
-    use axum::serve::ListenerExt as _;
-    let listener = listener.tap_io(|stream| {
-        if let Err(e) = stream.set_nodelay(true) {
-            warn!(error = %e, "a connection of the API stays slow");
-        }
-    });
-    tokio::spawn(async move {
-        let until = async move {
-            // A gone sender stops as well.
-            drop(stop.wait_for(|stop| *stop).await);
-        };
-        if let Err(e) = axum::serve(listener, api::router(doors)).with_graceful_shutdown(until).await {
-            error!(error = %e, "the API ended");
-        }
-    })
+    let until = async move {
+        // A gone sender stops as well.
+        drop(stop.wait_for(|stop| *stop).await);
+    };
+    tokio::spawn(api::serve::serve(listener, api::router(doors), until))
 }
 
 fn write_address(file: &Path, address: SocketAddr) {

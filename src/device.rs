@@ -98,7 +98,7 @@ pub enum KickOutcome {
     NotProven,
     /// It was open before; no pulse was sent.
     AlreadyOpen,
-    /// The pulse was sent, and the sense line stayed closed.
+    /// The pulse was sent, and the sense line, which has been seen to move before, stayed closed.
     Jammed,
 }
 

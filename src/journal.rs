@@ -186,10 +186,13 @@ impl JournalError {
     }
 
     fn file(path: &Path, cause: std::io::Error) -> Self {
-        match cause.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
-            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
-            _ => Self::Io { path: path.display().to_string(), cause },
+        let kind = cause.kind();
+        if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            Self::Full
+        } else if kind == ErrorKind::ReadOnlyFilesystem {
+            Self::ReadOnly
+        } else {
+            Self::Io { path: path.display().to_string(), cause }
         }
     }
 }
@@ -308,6 +311,15 @@ impl Journal {
     pub fn of_opening(&self, opening: &OpeningId) -> Result<Vec<Row>, JournalError> {
         let mut query = self.db.prepare_cached(&format!("{COLUMNS} WHERE opening = ?1 ORDER BY seq"))?;
         collect(query.query_map([opening.as_str()], raw)?)
+    }
+
+    /// The till of each unresolved opening.
+    pub fn unresolved_by_till(&self) -> Result<Vec<String>, JournalError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT (SELECT till FROM event WHERE event.opening = unresolved.opening LIMIT 1) FROM unresolved",
+        )?;
+        let tills = query.query_map([], |r| r.get::<_, Option<String>>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(tills.into_iter().flatten().collect())
     }
 
     /// Openings that hold their device's place: resumed at start.

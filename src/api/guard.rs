@@ -1,5 +1,8 @@
 //! Who may call: a loopback `Host`, no foreign `Origin`, the token. Checked before anything else.
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{Request, State},
@@ -27,13 +30,15 @@ pub async fn check(State(doors): State<Arc<Doors>>, request: Request, next: Next
     if let (Some(origin), &Method::OPTIONS) = (&origin, request.method()) {
         return with_cors(StatusCode::NO_CONTENT.into_response(), origin);
     }
-    if !OPEN_PATHS.contains(&request.uri().path()) && !doors.token.fits(headers) {
+    let response = if OPEN_PATHS.contains(&request.uri().path()) || doors.token.fits(headers) {
+        next.run(request).await
+    } else {
         let detail = "send the header `Authorization: Bearer …` with the content of [api] token_file";
         let mut response = Problem::new(StatusCode::UNAUTHORIZED, "token", detail).into_response();
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return response;
-    }
-    let response = next.run(request).await;
+        response
+    };
+    // A page that may ask may also read why it was refused.
     match origin {
         Some(origin) => with_cors(response, &origin),
         None => response,
@@ -49,7 +54,13 @@ fn host_is_loopback(headers: &HeaderMap) -> bool {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         Some(_) | None => host,
     };
-    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+    let in_brackets = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+    let ip = match in_brackets {
+        Some(bare) => bare.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => name.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    };
+    // Any address that `[api] listen` may name, and no name that somebody else's DNS answers for.
+    ip.map_or_else(|| name.eq_ignore_ascii_case("localhost"), |ip| ip.to_canonical().is_loopback())
 }
 
 fn allowed_origin(headers: &HeaderMap, allowed: &[String]) -> Result<Option<HeaderValue>, Problem> {
@@ -81,12 +92,31 @@ mod tests {
 
     #[test]
     fn only_loopback_names_are_hosts() {
-        for good in ["127.0.0.1", "127.0.0.1:8765", "localhost:1", "[::1]:8765", "[::1]"] {
+        for good in [
+            "127.0.0.1",
+            "127.0.0.1:8765",
+            "localhost:1",
+            "[::1]:8765",
+            "[::1]",
+            "127.0.0.2:8765",
+            "LocalHost",
+            "[::ffff:127.0.0.1]:1",
+        ] {
             assert!(host_is_loopback(&host(good)), "{good}");
         }
-        for bad in
-            ["evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "127.0.0.1:80@evil", "", "192.168.1.2:8765"]
-        {
+        for bad in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil:80",
+            "127.0.0.1:80@evil",
+            "",
+            "192.168.1.2:8765",
+            "127.1",
+            "::1",
+            "[127.0.0.1]",
+            "[::2]",
+            "localhost.",
+        ] {
             assert!(!host_is_loopback(&host(bad)), "{bad}");
         }
         let mut two = host("127.0.0.1");

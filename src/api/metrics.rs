@@ -21,16 +21,14 @@ pub async fn page(doors: &Doors) -> String {
         let known = till.view.borrow().drawer.state != "unknown";
         line(format_args!("drawerbridge_drawer_known{{till=\"{name}\"}} {}\n", u8::from(known)));
     }
-    line(format_args!("# HELP drawerbridge_opening_unresolved 1 while a count is not yet settled with Shopify.\n"));
-    line(format_args!("# TYPE drawerbridge_opening_unresolved gauge\n"));
-    for (name, till) in &doors.tills {
-        let unresolved = till
-            .view
-            .borrow()
-            .opening
-            .as_ref()
-            .is_some_and(|o| matches!(o.state, "counted" | "sending" | "waiting" | "unknown"));
-        line(format_args!("drawerbridge_opening_unresolved{{till=\"{name}\"}} {}\n", u8::from(unresolved)));
+    // The journal knows which are; what a till shows is its newest opening only.
+    if let Ok(unresolved) = doors.recorder.ask(|j| j.unresolved_by_till()).await {
+        line(format_args!("# HELP drawerbridge_opening_unresolved Counts that are not yet settled with Shopify.\n"));
+        line(format_args!("# TYPE drawerbridge_opening_unresolved gauge\n"));
+        for name in doors.tills.keys() {
+            let count = unresolved.iter().filter(|till| *till == name).count();
+            line(format_args!("drawerbridge_opening_unresolved{{till=\"{name}\"}} {count}\n"));
+        }
     }
     out
 }

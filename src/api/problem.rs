@@ -89,7 +89,7 @@ impl From<KickRefused> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({
-            "type": format!("about:blank#{}", self.code),
+            "type": format!("urn:drawerbridge:problem:{}", self.code),
             "title": self.status.canonical_reason().unwrap_or("Error"),
             "status": self.status.as_u16(),
             "code": self.code,

@@ -3,8 +3,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post, put},
@@ -16,18 +15,15 @@ use tokio::sync::oneshot;
 use super::{
     Doors,
     body::{self, Count, CountBody, Kick, Start, opening_id},
+    extract::{Body, InPath, InQuery},
     metrics,
     problem::Problem,
     stream,
 };
 use crate::{
-    daemon::desk::{Answer, Command, OpeningView, TillHandle},
-    device::{KickOutcome, KickRefused},
+    daemon::desk::{Answer, Command, OpeningView, TillHandle, kick_word},
     opening::record::Record,
-    shift::{
-        Reply,
-        event::{Event, OpeningId},
-    },
+    shift::{Reply, event::OpeningId},
 };
 
 type Shared = State<Arc<Doors>>;
@@ -77,28 +73,21 @@ async fn tills(State(doors): Shared) -> Json<Value> {
     Json(json!({ "tills": views }))
 }
 
-async fn till(State(doors): Shared, Path(name): Path<String>) -> Result<Response, Problem> {
+async fn till(State(doors): Shared, InPath(name): InPath<String>) -> Result<Response, Problem> {
     let view = find(&doors, &name)?.view.borrow().clone();
     Ok(Json(view).into_response())
 }
 
 async fn kick(
     State(doors): Shared,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Body(bytes): Body,
 ) -> Result<Json<Value>, Problem> {
     let asked: Kick = body::read(&headers, &bytes)?;
     let till = find(&doors, &name)?;
-    let printer = till.printer.as_ref().ok_or(KickRefused::NoDrawer)?;
-    let outcome = match printer.kick().await? {
-        KickOutcome::Opened => "opened",
-        KickOutcome::NotProven => "not_proven",
-        KickOutcome::AlreadyOpen => "already_open",
-        KickOutcome::Jammed => "jammed",
-    };
     let reason: String = asked.reason.chars().filter(|c| !c.is_control()).take(100).collect();
-    doors.recorder.note(&till.name, Event::DrawerKicked { reason, outcome: outcome.to_owned() });
+    let outcome = kick_word(till.kick(&doors.recorder, reason).await?);
     let remedy = match outcome {
         "jammed" => Some("the pulse was sent and the drawer stayed shut: is it locked, or its cable loose?"),
         "not_proven" => Some("the pulse was sent; nothing tells whether the drawer opened: look at it"),
@@ -109,9 +98,9 @@ async fn kick(
 
 async fn start(
     State(doors): Shared,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Body(bytes): Body,
 ) -> Result<Response, Problem> {
     let asked: Start = body::read::<Start>(&headers, &bytes)?.checked()?;
     let till = find(&doors, &name)?;
@@ -129,9 +118,9 @@ async fn start(
 
 async fn count(
     State(doors): Shared,
-    Path((name, id)): Path<(String, String)>,
+    InPath((name, id)): InPath<(String, String)>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Body(bytes): Body,
 ) -> Result<Response, Problem> {
     let till = find(&doors, &name)?;
     let opening = opening_id(&id)?;
@@ -145,14 +134,14 @@ async fn count(
     Ok(Json(OpeningView::of(&record)).into_response())
 }
 
-async fn cancel(State(doors): Shared, Path((name, id)): Path<(String, String)>) -> Result<StatusCode, Problem> {
+async fn cancel(State(doors): Shared, InPath((name, id)): InPath<(String, String)>) -> Result<StatusCode, Problem> {
     let till = find(&doors, &name)?;
     let opening = opening_id(&id)?;
     ask(till, |reply| Command::Cancel { opening, why: "given up over the API".to_owned(), reply }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn opening(State(doors): Shared, Path((name, id)): Path<(String, String)>) -> Result<Response, Problem> {
+async fn opening(State(doors): Shared, InPath((name, id)): InPath<(String, String)>) -> Result<Response, Problem> {
     let till = find(&doors, &name)?.name.clone();
     let id = opening_id(&id)?;
     let rows = {
@@ -174,8 +163,8 @@ struct ListQuery {
 
 async fn openings(
     State(doors): Shared,
-    Path(name): Path<String>,
-    Query(query): Query<ListQuery>,
+    InPath(name): InPath<String>,
+    InQuery(query): InQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     let till = find(&doors, &name)?.name.clone();
     let limit = query.limit.unwrap_or(LIST).clamp(1, LONGEST_LIST);
@@ -201,7 +190,7 @@ async fn read_record(doors: &Doors, id: &OpeningId) -> Result<Record, Problem> {
     Record::read(id, rows.iter().map(|r| (r.at, &r.event))).ok_or_else(|| Problem::not_found(&format!("the opening {id}")))
 }
 
-async fn reprint(State(doors): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn reprint(State(doors): Shared, InPath(id): InPath<String>) -> Result<Response, Problem> {
     let id = opening_id(&id)?;
     let asked = id.clone();
     let rows = doors.recorder.ask(move |j| j.of_opening(&asked)).await.map_err(Problem::unavailable)?;

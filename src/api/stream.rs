@@ -28,6 +28,12 @@ const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(30);
 pub(super) async fn events(doors: Arc<Doors>, headers: &HeaderMap) -> Response {
     let last = match headers.get("last-event-id").map(|v| v.to_str().ok().and_then(|v| v.trim().parse::<i64>().ok())) {
         None => None,
+        // Of another journal, or of one that was put back from a backup. Waiting for that number could last for years.
+        Some(Some(seq)) if seq >= doors.recorder.next_seq() => {
+            let detail = "Last-Event-ID is ahead of this journal, which has not sent that number: connect again without it, \
+                          or with 0 for everything";
+            return Problem::bad_request("last_event_id_ahead", detail).into_response();
+        }
         Some(Some(seq)) if seq >= 0 => Some(seq),
         Some(_) => {
             return Problem::bad_request("last_event_id", "Last-Event-ID is a number that this stream sent before")

@@ -4,11 +4,15 @@ use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::recorder::Recorder;
 use crate::{
-    device::{DrawerState, Link, Paper, PrinterStatus, worker::PrinterHandle},
+    device::{DrawerState, KickOutcome, KickRefused, Link, Paper, PrinterStatus, worker::PrinterHandle},
     money::{Amount, CountLine, Currency},
     opening::record::Record,
-    shift::{Phase, Refusal, Reply, event::OpeningId},
+    shift::{
+        Phase, Refusal, Reply,
+        event::{Event, OpeningId},
+    },
 };
 
 /// Where an answer goes.
@@ -119,6 +123,36 @@ pub struct TillHandle {
     pub view: watch::Receiver<TillView>,
     /// For kicks: they go to the printer without a detour.
     pub printer: Option<PrinterHandle>,
+}
+
+impl TillHandle {
+    /// Opens the drawer and notes who wanted it and what came of it, also when who asked has stopped listening meanwhile.
+    ///
+    /// # Errors
+    /// Why no pulse was sent.
+    pub async fn kick(&self, recorder: &Recorder, reason: String) -> Result<KickOutcome, KickRefused> {
+        let printer = self.printer.clone().ok_or(KickRefused::NoDrawer)?;
+        let (recorder, till) = (recorder.clone(), self.name.clone());
+        let kicked = tokio::spawn(async move {
+            let outcome = printer.kick().await;
+            let word = outcome.as_ref().map_or("refused", |outcome| kick_word(*outcome));
+            recorder.note(&till, Event::DrawerKicked { reason, outcome: word.to_owned() });
+            outcome
+        });
+        let failed = || KickRefused::Unreachable("the kick failed inside drawerbridge: see its log".to_owned());
+        kicked.await.unwrap_or_else(|_| Err(failed()))
+    }
+}
+
+/// As the API and the journal spell it.
+#[must_use]
+pub const fn kick_word(outcome: KickOutcome) -> &'static str {
+    match outcome {
+        KickOutcome::Opened => "opened",
+        KickOutcome::NotProven => "not_proven",
+        KickOutcome::AlreadyOpen => "already_open",
+        KickOutcome::Jammed => "jammed",
+    }
 }
 
 /// What `GET /v1/tills/{till}` says.

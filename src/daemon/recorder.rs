@@ -224,6 +224,12 @@ impl Recorder {
         self.shared.told.subscribe()
     }
 
+    /// The number of the next event; all that was told so far is below it.
+    #[must_use]
+    pub fn next_seq(&self) -> i64 {
+        self.shared.order().next
+    }
+
     /// The last write failed.
     #[must_use]
     pub fn is_failing(&self) -> bool {

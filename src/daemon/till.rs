@@ -34,7 +34,7 @@ use crate::{
         record::{Record, Standing},
     },
     shift::{
-        self, Phase, Refusal, Reply, Shift, ShiftSettings,
+        self, Phase, Progress, Refusal, Reply, Shift, ShiftSettings,
         event::{Event, OpeningId, StartedBy},
     },
     shopify::Shopify,
@@ -149,7 +149,22 @@ impl Till {
         let records = Records::new(history.iter().filter_map(read), house.till.count.second_slip);
         let shift = match (&opening, records.current()) {
             (Some((id, _)), _) => Shift::resumed(settings, id.clone()),
-            (None, record) => Shift::new(settings, record.is_some_and(Record::holds_the_shift_open)),
+            (None, Some(record)) => match &record.standing {
+                Standing::NeedsAttention { prompt, .. } if record.needs_a_person() => {
+                    let open = record.holds_the_shift_open();
+                    Shift::needs_attention(settings, record.id.clone(), open, prompt.clone())
+                }
+                Standing::Started
+                | Standing::Cancelled { .. }
+                | Standing::Counted
+                | Standing::Sending
+                | Standing::Waiting { .. }
+                | Standing::Unknown { .. }
+                | Standing::Confirmed { .. }
+                | Standing::Refused { .. }
+                | Standing::NeedsAttention { .. } => Shift::new(settings, record.holds_the_shift_open()),
+            },
+            (None, None) => Shift::new(settings, false),
         };
         let why = |what: &str| format!("{what} has not answered yet");
         let drawer = match (&house.till.drawer, &house.till.printer) {
@@ -233,6 +248,10 @@ impl Till {
             self.keep(id, Event::SlipNotProven { kind, why: why.to_owned() });
         }
         if self.opening.is_some() {
+            let unknown = |r: &&Record| matches!(r.standing, Standing::Sending | Standing::Unknown { .. });
+            if let Some(opening) = self.records.current().filter(unknown).map(|r| r.id.clone()) {
+                self.shift_input(shift::Input::Progress { opening, progress: Progress::Checking });
+            }
             self.opening_input(opening::Input::Go);
         }
         let unfinished = self.records.current().filter(|r| r.standing == Standing::Started);

@@ -87,9 +87,9 @@ impl Printer {
     }
     /// When [`Input::Tick`] is due, if at all.
     #[must_use]
-    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
+    pub fn wake_at(&self) -> Option<Instant> {
         let drawer = self.drawer.as_ref().and_then(Drawer::wake_at);
-        [self.line.wake_at(now), drawer].into_iter().flatten().min()
+        [self.line.wake_at(), drawer].into_iter().flatten().min()
     }
     /// When the port may be closed without tearing anything, if nothing is under way that takes longer.
     #[must_use]

@@ -129,7 +129,7 @@ pub enum Event {
     DrawerKicked {
         /// Given by who asked.
         reason: String,
-        /// `opened`, `not_proven`, `already_open` or `jammed`.
+        /// `opened`, `not_proven`, `already_open`, `jammed`, or `refused` when no pulse was sent.
         outcome: String,
     },
     /// The drawer stands open for too long.

@@ -33,7 +33,9 @@ const LINES: usize = 256;
 #[must_use]
 pub fn greeting(bench: &Bench, program: Option<&Path>) -> String {
     let config = bench.config();
-    let program = quoted(program.unwrap_or(Path::new("drawerbridge")));
+    // The other terminal may stand in another folder.
+    let program = program.map(|program| std::path::absolute(program).unwrap_or_else(|_| program.to_path_buf()));
+    let program = quoted(program.as_deref().unwrap_or(Path::new("drawerbridge")));
     let config_word = quoted(&config);
     let mut text = format!(
         "The till is up in {}, the shop at {}. What is printed is kept there as slip-N.txt and slip-N.png.\n\

@@ -210,7 +210,7 @@ mod tests {
         let scenario = parse("quiet.scenario", "daemon starts\nwait 300ms\ndrawer opened with key\n").unwrap();
         for (rest, said) in [
             ("sleep 0.1; exit 3", "the daemon ended by itself"),
-            ("echo \"thread 'till' panicked at src/x.rs:1:1:\" >&2; exec sleep 5", "panicked at src/x.rs"),
+            ("sleep 0.1; echo \"thread 'till' panicked at src/x.rs:1:1:\" >&2; exec sleep 5", "panicked at src/x.rs"),
         ] {
             let options = RunOptions { program: fake(dir.path(), rest), keep: false };
             let report = play(&scenario, &options).await;

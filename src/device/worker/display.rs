@@ -2,7 +2,7 @@
 //!
 //! ## Why the link is up only after the first picture
 //! A serial port opens whether or not anything hangs on it. A display whose flow control says "no" would be up and down in
-//! turns for ever; so it is up when its line has taken a picture, and stays down, said once, when it has not.
+//! turns for ever; so it is up when its line has taken a picture, and stays down, said once, while it does not.
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
@@ -13,7 +13,7 @@ use crate::{
     config::{self, Timing},
     device::{DeviceEvent, Frame},
     driver::display::{Next, Screen},
-    transport::{Backoff, Connection, LinkError},
+    transport::{Backoff, Connection, LinkError, Reader, Writer},
 };
 
 /// A picture is at most 64 bytes: 70 ms at 9600 baud, and still within this at 1200.
@@ -110,7 +110,8 @@ struct Task {
 impl Task {
     /// Until closed (`Ok`) or until the link breaks.
     async fn serve(&mut self, connection: Connection, report: &mut LinkReport) -> Result<(), LinkError> {
-        self.screen.opened(connection.bytes_per_second());
+        let rate = connection.bytes_per_second();
+        self.screen.opened(rate);
         let (mut reader, mut writer) = connection.split();
         // Displays say next to nothing, and nothing that is needed. Reading shows the unplugged cable.
         let mut ignored = [0; 64];
@@ -119,8 +120,20 @@ impl Task {
             let now = clock::now();
             let at = match self.screen.next(now) {
                 Next::Write(bytes) => {
-                    writer.write(&bytes, WRITE_WITHIN).await?;
-                    self.screen.written(clock::now(), bytes.len());
+                    match writer.write(&bytes, WRITE_WITHIN).await {
+                        Ok(()) => self.screen.written(clock::now(), bytes.len()),
+                        Err(why @ LinkError::Stuck { .. }) => {
+                            let mut asked = self.wanted.clone();
+                            tokio::select! {
+                                biased;
+                                () = closing(&mut asked) => return Ok(()),
+                                room = room(&mut reader, &mut writer, report, &why) => room?,
+                            }
+                            self.screen.opened(rate);
+                            continue;
+                        }
+                        Err(why) => return Err(why),
+                    }
                     // A till that closes its devices may take no more events: do not wait for it then.
                     let mut asked = self.wanted.clone();
                     tokio::select! {
@@ -198,6 +211,23 @@ impl Task {
     /// Closing, with the idle frame sent and off the wire: closing a serial port may throw away what has not left it.
     fn settled(&self, now: Instant) -> bool {
         self.closing && self.screen.free_at().is_none_or(|at| at <= now)
+    }
+}
+
+/// Waits until a display that took nothing takes bytes again. The port stays open: closed and opened anew it would take the
+/// next picture into the kernel's buffer, and seem to be up.
+async fn room(reader: &mut Reader, writer: &mut Writer, report: &mut LinkReport, why: &LinkError) -> Result<(), LinkError> {
+    report.down(why).await;
+    let mut ignored = [0; 64];
+    loop {
+        tokio::select! {
+            biased;
+            room = writer.writable() => return room,
+            read = reader.read(&mut ignored) => {
+                read?;
+                tokio::task::coop::consume_budget().await;
+            }
+        }
     }
 }
 

@@ -210,7 +210,7 @@ impl Task {
         tokio::pin!(opening);
         loop {
             // A connection may take seconds; the drawer may owe an answer to a kick that left just before.
-            let wake = self.driver.wake_at(clock::now());
+            let wake = self.driver.wake_at();
             tokio::select! {
                 biased;
                 order = self.orders.recv() => {
@@ -232,7 +232,7 @@ impl Task {
     async fn wait(&mut self, until: Instant) -> Option<()> {
         loop {
             // The drawer may owe an answer to a kick that left just before.
-            let wake = self.driver.wake_at(clock::now()).map_or(until, |at| at.min(until));
+            let wake = self.driver.wake_at().map_or(until, |at| at.min(until));
             tokio::select! {
                 biased;
                 order = self.orders.recv() => {
@@ -275,7 +275,7 @@ impl Task {
                 }
                 return Left::Closed;
             }
-            let wake = [self.driver.wake_at(now), close_at].into_iter().flatten().min();
+            let wake = [self.driver.wake_at(), close_at].into_iter().flatten().min();
             let blocked = wire.refused || !wire.rest.is_empty();
             let left = tokio::select! {
                 biased;

@@ -9,6 +9,7 @@
 //! answer, which noise can look like, it counts when it was said twice. That costs some ms and never opens a shift by noise.
 mod hear;
 mod send;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -182,6 +183,8 @@ pub struct Conversation {
     unheard_pulse: Option<Instant>,
     settings: Option<Vec<u8>>,
     passes: VecDeque<Vec<u8>>,
+    /// Something may be waiting for the wire, until then.
+    paced_until: Option<Instant>,
     sending: Sending,
     torn: bool,
     said: Option<PrinterStatus>,
@@ -283,6 +286,7 @@ impl Conversation {
             unheard_pulse: None,
             settings: None,
             passes: VecDeque::new(),
+            paced_until: None,
             sending: Sending::Idle,
             // The run before may have been killed amid a slip.
             torn: true,
@@ -332,7 +336,7 @@ impl Conversation {
 
     /// When [`Input::Tick`] is due, if at all.
     #[must_use]
-    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
+    pub fn wake_at(&self) -> Option<Instant> {
         if !self.is_open() {
             return None;
         }
@@ -343,10 +347,11 @@ impl Conversation {
             self.parser.gives_up_at(),
             self.requests.wake_at().filter(|_| idle),
             self.identity.wake_at(),
-            self.jobs.wake_at(now),
+            self.jobs.wake_at(),
+            self.jobs.ask_at().filter(|_| wants_wire && idle).map(|at| self.paced_until.map_or(at, |due| due.max(at))),
             Some(self.poll_at),
             (self.auto_status && self.phase == Phase::Up).then_some(self.refresh_at),
-            if wants_wire && idle { self.pace.wait(now) } else { None },
+            self.paced_until.filter(|_| wants_wire && idle),
             self.pulse,
             self.held_pulse_until(),
             self.unheard_pulse,

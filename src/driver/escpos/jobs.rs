@@ -284,12 +284,19 @@ impl Jobs {
             self.stage = Stage::Waiting;
         }
     }
-    /// When [`Self::tick`] is due, or [`Self::next`] has something to send.
+    /// When a question is put again, if the printer is ready by then.
     #[must_use]
-    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
+    pub fn ask_at(&self) -> Option<Instant> {
         match self.stage {
-            // What is due already waits for the printer or the wire, not for the clock.
-            Stage::Proving { give_up, ask_at, .. } => [give_up, ask_at.filter(|at| *at > now)].into_iter().flatten().min(),
+            Stage::Proving { ask_at, .. } => ask_at,
+            Stage::Waiting | Stage::Sending { .. } | Stage::Asking => None,
+        }
+    }
+    /// When [`Self::tick`] is due.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Proving { give_up, .. } => give_up,
             Stage::Waiting | Stage::Sending { .. } | Stage::Asking => None,
         }
     }

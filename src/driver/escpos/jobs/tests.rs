@@ -114,10 +114,10 @@ fn no_time_out_runs_while_a_cause_is_reported_and_the_wait_is_said_once() {
     jobs.readiness(now, Ready::No("the cover is open"), &mut out);
     assert_eq!(out, [DeviceEvent::PrintWaits { job: 1, why: "paper is out".to_owned() }]);
     jobs.tick(now + hour, &mut out);
-    assert_eq!((out.len(), jobs.wake_at(now)), (1, None));
+    assert_eq!((out.len(), jobs.wake_at()), (1, None));
     jobs.readiness(now + hour, Ready::Yes, &mut out);
     let due = now + hour + Timing::default().print_proof;
-    assert_eq!(jobs.wake_at(now), Some(due));
+    assert_eq!(jobs.wake_at(), Some(due));
     jobs.tick(due, &mut out);
     assert!(not_proven(&out[1..]), "{out:?}");
 }
@@ -210,7 +210,7 @@ fn a_contradiction_between_answer_and_status_is_asked_about_once_a_second() {
     let mut out = Vec::new();
     sent(&mut jobs, 1, now);
     jobs.short_answer(now, Some("paper is out"), &mut out);
-    assert_eq!((jobs.next(now, false), jobs.wake_at(now)), (None, Some(now + ASK_AGAIN)));
+    assert_eq!((jobs.next(now, false), jobs.ask_at()), (None, Some(now + ASK_AGAIN)));
     assert_eq!(jobs.next(now + ASK_AGAIN, false), Some(command::TRANSMIT_PAPER.to_vec()));
     assert_eq!(jobs.next(now + ASK_AGAIN, false), None);
     jobs.short_answer(now + ASK_AGAIN, None, &mut out);
