@@ -87,7 +87,7 @@ enum ConfigCommand {
     Check {
         #[command(flatten)]
         config: ConfigArg,
-        /// Print one JSON object: `file`, `fine`, `problems`, and when it is fine `counts`, `tills`, `shop`, `journal`, `listen`
+        /// Print one JSON object: `file`, `fine`, `problems`, and when it is fine `counts`, `tills`, `shop`, `journal`, `listen`, `remarks`
         #[arg(long)]
         json: bool,
     },

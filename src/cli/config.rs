@@ -13,7 +13,8 @@ Examples:
 
 pub(super) const LONG_CHECK: &str = "\
 Reads the file and the secrets it names, as `run` does, and opens no device and no connection. Every mistake is
-told with its line, its column and what to do. Exit code 78 when there is one.
+told with its line, its column and what to do. Exit code 78 when there is one. Credentials that systemd hands to the
+running service alone cannot be seen from here: they are remarked on, and are no mistake.
 
 Examples:
   drawerbridge config check --config drawerbridge.toml

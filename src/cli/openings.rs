@@ -172,7 +172,7 @@ mod tests {
             "total": "150.00", "currency": "USD", "staff": "Robin", "session_id": null, "why": "look at the register" });
         assert_eq!(
             line(&refused),
-            "8R0NM4RDQ6  2026-11-24T12:00:00Z  front-1    needs attention     150.00 USD  Robin         (look at the register)"
+            "8R0NM4RDQ6  2026-11-24T12:00:00Z  front-1    needs attention     150.00 USD  Robin          (look at the register)"
         );
     }
 }

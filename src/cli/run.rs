@@ -20,7 +20,7 @@ Runs in the foreground and logs to stderr (to journald when systemd starts it).
 
 Signals:  SIGTERM or SIGINT stops in order: the API, the tills, the journal. A second one ends it at once; what the
           display called SAVED is on disk all the same.
-Files:    beside the journal (journal.db): journal.db-wal and journal.db-shm of SQLite, journal.lock (one daemon per
+Files:    beside the journal (journal.db): journal.db-wal and journal.db-shm of SQLite, journal.db.lock (one daemon per
           journal), journal.db.addr (where the API listens, for `status` and `kick`), and api-token (made at the first
           start, mode 0600) unless [api] token_file names another place.
 Settings: DRAWERBRIDGE_CONFIG names the configuration; DRAWERBRIDGE_LOG what is logged: error, warn, info (the default),

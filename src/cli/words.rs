@@ -26,7 +26,11 @@ pub(super) fn event_line(event: &Value) -> String {
     for (key, value) in rest(event) {
         let value = value_text(key, value);
         let quoted = value.is_empty() || value.contains([' ', '"', '=']);
-        line.push_str(&if quoted { format!(" {key}={value:?}") } else { format!(" {key}={value}") });
+        line.push_str(&if quoted {
+            format!(" {key}=\"{}\"", value.replace('"', "\\\""))
+        } else {
+            format!(" {key}={value}")
+        });
     }
     line.trim_end().to_owned()
 }
@@ -112,11 +116,12 @@ mod tests {
     fn nested_facts_have_no_braces_and_strangers_cannot_steer_the_terminal() {
         let event = json!({
             "seq": 7, "at": "nonsense", "till": "", "name": "opening.refused",
-            "message": "no\u{1b}[2Jway", "prompt": ["SHOPIFY DECLINED", "CALL THE MANAGER"],
+            "message": "no \u{1b}[2Jway", "prompt": ["SHOPIFY DECLINED", "CALL THE MANAGER"],
             "variables": { "balance": { "amount": "1.00", "currencyCode": "USD" }, "note": "[db:0000000001]", "reasonCodeId": null },
         });
         let line = event_line(&event);
-        assert!(!line.contains(['{', '\u{1b}']), "{line}");
+        assert!(!line.contains('\u{1b}') && !line.contains("{\""), "{line}");
+        assert!(line.contains("message=\"no \\u{1b}[2Jway\""), "{line}");
         assert!(line.contains("\"SHOPIFY DECLINED / CALL THE MANAGER\""), "{line}");
         assert!(line.contains("\"balance 1.00 USD, note [db:0000000001]\""), "{line}");
     }

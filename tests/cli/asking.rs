@@ -19,6 +19,40 @@ fn pretend(dir: &Path, addr: SocketAddr) {
     token.unwrap().write_all(b"0123456789abcdef").unwrap();
 }
 
+/// Answers every request with a status and a body, chosen by the request's first line.
+fn serve(listener: TcpListener, answer: impl Fn(&str) -> (&'static str, &'static str) + Send + 'static) {
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let n = stream.read(&mut head).unwrap();
+            let first = String::from_utf8_lossy(&head[..n]).lines().next().unwrap_or_default().to_owned();
+            let (status, body) = answer(&first);
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_cannot_be_written_is_said_under_the_tills() {
+    let bench = bench(BenchSpec::default()).await;
+    let daemon = TcpListener::bind("127.0.0.1:0").unwrap();
+    pretend(bench.dir(), daemon.local_addr().unwrap());
+    serve(daemon, |request| {
+        if request.contains("/readyz") {
+            ("503 Service Unavailable", r#"{"detail":"the journal cannot be written: free space on its disk"}"#)
+        } else {
+            ("200 OK", r#"{"tills":[{"name":"front-1","shift":"open","drawer":{"state":"closed"},"keypads":[]}]}"#)
+        }
+    });
+    run_in(bench.dir(), &["status"]).ended(
+        0,
+        &["front-1: shift open", "not ready: the journal cannot be written: free space"],
+        &[],
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_daemon_every_command_says_how_to_start_one_and_ends_with_75() {
     let bench = bench(BenchSpec::default()).await;
@@ -54,16 +88,7 @@ async fn another_program_on_the_port_is_shown_by_what_it_says() {
     let bench = bench(BenchSpec::default()).await;
     let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
     pretend(bench.dir(), stranger.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in stranger.incoming() {
-            let mut stream = stream.unwrap();
-            let mut head = [0; 4096];
-            let _ = stream.read(&mut head).unwrap();
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\nConnection: close\r\n\r\n<h1>It works!</h1>")
-                .unwrap();
-        }
-    });
+    serve(stranger, |_| ("200 OK", "<h1>It works!</h1>"));
     for args in [&["status"][..], &["kick"], &["openings"]] {
         run_in(bench.dir(), args).ended(1, &[], &["is not drawerbridge", "<h1>It works!</h1>", "[api] listen"]);
     }

@@ -68,7 +68,7 @@ fn help_teaches_with_examples_and_exit_codes() {
     }
     run(&["run", "--help"]).ended(
         0,
-        &["DRAWERBRIDGE_LOG", "SIGTERM", "journal.lock", "journal.db.addr", "api-token", "75", "78"],
+        &["DRAWERBRIDGE_LOG", "SIGTERM", "journal.db.lock", "journal.db.addr", "api-token", "75", "78"],
         &[],
     );
     run(&["kick", "--help"]).ended(0, &["not_proven", "nothing tells whether the drawer opened", "75"], &[]);
