@@ -1,6 +1,8 @@
 //! How journal events and API answers are put for people: times, money and ids without JSON around them.
 use serde_json::{Map, Value};
 
+use crate::money::{Amount, Currency};
+
 /// Fields that stand at the line's beginning.
 const AT_THE_FRONT: [&str; 4] = ["seq", "at", "till", "name"];
 
@@ -25,7 +27,7 @@ pub(super) fn event_line(event: &Value) -> String {
     );
     for (key, value) in rest(event) {
         let value = value_text(key, value);
-        let quoted = value.is_empty() || value.contains([' ', '"', '=']);
+        let quoted = value.contains([' ', '"', '=']);
         line.push_str(&if quoted {
             format!(" {key}=\"{}\"", value.replace('"', "\\\""))
         } else {
@@ -52,7 +54,8 @@ fn number(event: &Value) -> String {
 
 fn rest(event: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let fields = event.as_object().into_iter().flatten();
-    fields.filter(|(key, value)| !AT_THE_FRONT.contains(&key.as_str()) && !value.is_null())
+    let empty = |value: &Value| value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty);
+    fields.filter(move |(key, value)| !AT_THE_FRONT.contains(&key.as_str()) && !empty(value))
 }
 
 /// Money as `150.00 USD`, pieces as `5 x 20.00`, ids without `gid://shopify/`, and no braces. What a stranger wrote (Shopify's
@@ -74,13 +77,22 @@ fn value_text(key: &str, value: &Value) -> String {
 fn object_text(fields: &Map<String, Value>) -> String {
     let field = |name: &str| fields.get(name).map(|value| value_text(name, value));
     if let (Some(amount), Some(currency)) = (field("amount"), field("currency").or_else(|| field("currencyCode"))) {
-        return format!("{amount} {currency}");
+        return money(&amount, &currency);
     }
     if let (Some(face), Some(pieces)) = (field("denomination"), field("pieces")) {
         return format!("{pieces} x {face}");
     }
     let some = fields.iter().filter(|(_, value)| !value.is_null());
     some.map(|(key, value)| format!("{key} {}", value_text(key, value))).collect::<Vec<_>>().join(", ")
+}
+
+/// With the currency's decimals: Shopify drops trailing zeros.
+fn money(amount: &str, currency: &str) -> String {
+    let exact = || {
+        let number: rust_decimal::Decimal = amount.parse().ok()?;
+        Amount::parse(&number.normalize().to_string(), Currency::from_code(currency)?).ok()
+    };
+    exact().map_or_else(|| format!("{amount} {currency}"), |exact| format!("{exact} {currency}"))
 }
 
 /// Control characters become visible.
@@ -115,9 +127,9 @@ mod tests {
     #[test]
     fn nested_facts_have_no_braces_and_strangers_cannot_steer_the_terminal() {
         let event = json!({
-            "seq": 7, "at": "nonsense", "till": "", "name": "opening.refused",
+            "seq": 7, "at": "nonsense", "lines": [], "note": "", "till": "", "name": "opening.refused",
             "message": "no \u{1b}[2Jway", "prompt": ["SHOPIFY DECLINED", "CALL THE MANAGER"],
-            "variables": { "balance": { "amount": "1.00", "currencyCode": "USD" }, "note": "[db:0000000001]", "reasonCodeId": null },
+            "variables": { "balance": { "amount": "1.0", "currencyCode": "USD" }, "note": "[db:0000000001]", "reasonCodeId": null },
         });
         let line = event_line(&event);
         assert!(!line.contains('\u{1b}') && !line.contains("{\""), "{line}");
