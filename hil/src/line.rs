@@ -245,7 +245,7 @@ impl Line {
 
     /// Whether a host has it open. A real port cannot tell and says yes.
     pub fn is_connected(&self) -> bool {
-        self.0.inner.plugged().is_some_and(|w| w.look())
+        self.0.inner.plugged().is_some_and(|wire| self.0.inner.look(&wire))
     }
 
     /// Whether no byte is on its way to the device: none held back by the pace, none unread in the kernel.
@@ -289,6 +289,7 @@ impl Inner {
     }
 
     fn pull(&self) {
+        let _one_at_a_time = lock(&self.looking);
         let Some(wire) = self.lock_wire().take() else { return };
         wire.pull();
         let mut coming = lock(&self.coming);
@@ -341,8 +342,10 @@ impl Inner {
     /// Takes bytes for the host; gives the count at which they are on the wire.
     fn send(&self, bytes: &[u8]) -> io::Result<u64> {
         let wire = self.plugged().ok_or(io::ErrorKind::NotConnected)?;
+        // A host that has just come is asked for only where none is known of: the question costs a system call.
+        let there = wire.has_host() || self.look(&wire);
         let mut going = self.lock_going();
-        if !wire.has_host() {
+        if !there {
             return Ok(going.taken);
         }
         let mut rest = bytes;
@@ -370,9 +373,16 @@ impl Inner {
         Ok(ticket)
     }
 
-    /// Hosts that came or went are told to whom it may concern.
-    fn look(&self, wire: &Wire) {
+    /// Hosts that came or went are told to whom it may concern. Says whether one is there.
+    ///
+    /// The only way to take events in: whoever took them in and told nobody would leave the pump asleep, because what is
+    /// no longer there to be read wakes nobody.
+    fn look(&self, wire: &Wire) -> bool {
         let _one_at_a_time = lock(&self.looking);
+        // Pulled meanwhile: what is still open at the other end of it does not count.
+        if !self.lock_wire().as_deref().is_some_and(|plugged| std::ptr::eq(plugged, wire)) {
+            return false;
+        }
         let there = wire.look();
         if wire.take_left() {
             self.lose_queue();
@@ -383,6 +393,7 @@ impl Inner {
         if !there {
             self.lose_queue();
         }
+        there
     }
 
     /// What was still to be sent is lost.

@@ -89,10 +89,10 @@ impl Wire {
         unread.unwrap_or(0)
     }
 
-    /// Whether somebody is at the other end; a real port cannot tell.
+    /// Whether somebody is at the other end, as far as it is known; a real port cannot tell.
     pub(super) fn has_host(&self) -> bool {
         match self {
-            Self::Pty(p) => p.has_host() || p.look(),
+            Self::Pty(p) => p.has_host(),
             Self::Tcp(hub) => hub.has_host(),
             Self::Port(_) => true,
         }
