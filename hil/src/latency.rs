@@ -75,9 +75,15 @@ async fn till(options: &LatencyOptions, paced: bool) -> Result<Stage, String> {
         paced,
         bounce: 0,
         // As in a shop: nothing is polled while the printer tells changes by itself.
-        timing: [("kick_answer", "1s"), ("poll", "15s"), ("reopen_first", "100ms"), ("print_proof", "10s")]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .to_vec(),
+        timing: [
+            ("confirm_pause", "0ms"),
+            ("kick_answer", "1s"),
+            ("poll", "15s"),
+            ("reopen_first", "100ms"),
+            ("print_proof", "10s"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .to_vec(),
         ..BenchSpec::default()
     };
     let bench = Bench::start(spec).await.map_err(|e| format!("the till cannot be brought up: {e}"))?;

@@ -190,7 +190,7 @@ pub(super) async fn kick_during_slip(stage: &mut Stage, runs: usize) -> Result<R
     let mut all = Vec::new();
     let mut slip_bytes = 0;
     for run in 0..runs {
-        let slips = stage.till(0)?.printer.slips().len();
+        let slips = stage.till(0)?.printer.slip_count();
         let mut tap = stage.till(0)?.printer.line().tap();
         stage.act(0, &Action::Reprint).await?;
         if let Some((status, body)) = stage.pos.as_ref().filter(|(status, _)| *status >= 300) {
