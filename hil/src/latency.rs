@@ -44,13 +44,14 @@ pub async fn measure(options: &LatencyOptions, mut doing: impl FnMut(&str)) -> R
     doing("Enter on the confirmation → first byte of the mutation");
     table.take(4, rows::ENTER, rows::enter_to_mutation(&mut stage, few).await);
     rows::open_a_shift(&mut stage).await?;
+    // From here on one client listens, as in a shop.
+    stage.events = EventLog::default();
     doing("drawer's switch → event at a client");
     table.take(1, rows::SWITCH, rows::switch_to_event(&mut stage, options.runs).await);
     doing("kick asked for → last byte at the printer");
     table.take(2, rows::KICK, rows::kick(&mut stage, options.runs).await);
     doing("idle: memory and wake-ups");
     // Nobody listens any more, as at night.
-    stage.events = EventLog::default();
     let daemon = stage.daemon.as_ref().ok_or("the daemon is gone")?;
     match process::idle(daemon.pid(), options.idle).await {
         Ok(rows) => table.rows.extend(rows),

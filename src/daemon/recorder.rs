@@ -11,6 +11,7 @@ use std::{
         mpsc,
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use tokio::sync::{broadcast, oneshot};
@@ -24,6 +25,11 @@ use crate::{
 
 /// Rows that may wait for the disk; more than a drawer, a printer and a person can cause while a disk hangs for minutes.
 const QUEUE: usize = 4096;
+/// Device events are written this much after they were told: who waits for them has the processor first. Whatever must be
+/// durable before something follows from it is written at once, with all that came before it.
+const BEHIND: Duration = Duration::from_millis(10);
+/// More of them are not kept waiting.
+const BEHIND_MAX: usize = 64;
 /// Events a slow reader may lag behind before it must resume from the journal.
 const LISTENERS_LAG: usize = 1024;
 
@@ -91,23 +97,42 @@ pub fn start(journal: Journal) -> std::io::Result<(Recorder, RecorderThread)> {
 }
 
 fn write_all(mut journal: Journal, inbox: &mpsc::Receiver<Job>, shared: &Shared) {
-    while let Ok(job) = inbox.recv() {
+    let mut behind: Vec<Arc<Row>> = Vec::new();
+    loop {
+        let job = if behind.is_empty() { inbox.recv().ok() } else { inbox.recv_timeout(BEHIND).ok() };
         match job {
-            Job::Append { row, reply } => {
-                let seq = row.seq;
-                let result = journal.append_row(Row::clone(&row));
-                shared.note_health(result.as_ref().err());
-                shared.settle(seq, result.is_ok());
+            Some(Job::Append { row, reply: None }) if behind.len() < BEHIND_MAX => {
+                behind.push(row);
+                continue;
+            }
+            Some(_) | None => {}
+        }
+        let nothing_was_behind = behind.is_empty();
+        for row in behind.drain(..) {
+            write(&mut journal, shared, &row).unwrap_or_default();
+        }
+        match job {
+            Some(Job::Append { row, reply }) => {
+                let answer = write(&mut journal, shared, &row).map(|()| row);
                 if let Some(reply) = reply {
-                    let answer = result.map(|_| row).map_err(|e| in_words(&e));
                     // A caller that is gone (its till was stopped) needs no answer; the row is on disk all the same.
                     drop(reply.send(answer));
                 }
             }
-            Job::Ask(question) => question(&journal),
-            Job::Stop => return,
+            Some(Job::Ask(question)) => question(&journal),
+            Some(Job::Stop) => return,
+            // Nobody is left who could record something; else the wait was over.
+            None if nothing_was_behind => return,
+            None => {}
         }
     }
+}
+
+fn write(journal: &mut Journal, shared: &Shared, row: &Arc<Row>) -> Result<(), String> {
+    let result = journal.append_row(Row::clone(row));
+    shared.note_health(result.as_ref().err());
+    shared.settle(row.seq, result.is_ok());
+    result.map(drop).map_err(|e| in_words(&e))
 }
 
 /// What a person must know of a failed write.
