@@ -83,24 +83,11 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::shift::event::{Counted, Money, StartedBy};
+    use crate::shift::event::{StartedBy, sample};
 
     fn row(id: u64, event: Event) -> Row {
         let opening = Some(OpeningId::from_bits(id));
         Row { seq: 1, at: Timestamp::UNIX_EPOCH, till: "front-1".into(), opening, event }
-    }
-
-    fn counted() -> Event {
-        Event::OpeningCounted(Counted {
-            staff_name: "Robin".into(),
-            staff_member_id: "gid://shopify/StaffMember/1".into(),
-            point_of_sale_device_id: "gid://shopify/PointOfSaleDevice/1".into(),
-            reason_code_id: None,
-            balance: Money { amount: "150.00".into(), currency: "USD".into() },
-            lines: vec![],
-            time: "2026-11-23T07:00:00Z".into(),
-            note: String::new(),
-        })
     }
 
     fn started() -> Event {
@@ -123,7 +110,7 @@ mod tests {
     fn a_copy_of_an_old_slip_leaves_the_newest_opening_alone() {
         let mut records = Records::new([], true);
         records.take(&row(2, started()));
-        records.take(&row(2, counted()));
+        records.take(&row(2, Event::OpeningCounted(sample::counted())));
         records.take(&row(1, slip("copy")));
         records.take(&row(1, printed("copy")));
         let current = records.current().expect("opening 2");
@@ -134,7 +121,7 @@ mod tests {
     #[test]
     fn a_slip_that_waits_for_paper_is_still_owed_when_the_next_opening_begins() {
         let mut records = Records::new([], false);
-        records.take(&row(1, counted()));
+        records.take(&row(1, Event::OpeningCounted(sample::counted())));
         records.take(&row(2, started()));
         assert_eq!(ids(&records), [OpeningId::from_bits(1), OpeningId::from_bits(2)]);
         records.take(&row(1, slip("first")));

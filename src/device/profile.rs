@@ -122,3 +122,23 @@ pub struct KeypadProfile {
     /// Two zeros closer together than this come from the one 00 key.
     pub zero_pair_gap: Duration,
 }
+
+/// A printer that knows everything, for tests of several rooms.
+#[cfg(test)]
+pub(crate) fn sample_printer() -> PrinterProfile {
+    PrinterProfile {
+        columns: 42,
+        code_page: CodePage::Pc437,
+        pulse_on: 50,
+        pulse_off: 250,
+        pulse_unit: std::time::Duration::from_millis(2),
+        asb: true,
+        process_id: true,
+        transmit_status: true,
+        identity_text: true,
+        qr: true,
+        cutter: true,
+        baud: 38_400,
+        pass_through: false,
+    }
+}

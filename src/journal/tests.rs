@@ -1,5 +1,8 @@
 use super::*;
-use crate::shift::event::{Counted, Money, SessionFacts};
+use crate::shift::event::{
+    Counted, Money,
+    sample::{self, confirmed},
+};
 
 fn at() -> Timestamp {
     "2026-11-23T07:00:00Z".parse().unwrap()
@@ -7,29 +10,7 @@ fn at() -> Timestamp {
 
 fn counted(device: &str) -> Event {
     let balance = Money { amount: "150.00".into(), currency: "USD".into() };
-    Event::OpeningCounted(Counted {
-        staff_name: "Robin".into(),
-        staff_member_id: "gid://shopify/StaffMember/1".into(),
-        point_of_sale_device_id: device.into(),
-        reason_code_id: None,
-        balance,
-        lines: vec![],
-        time: "2026-11-23T07:00:00Z".into(),
-        note: String::new(),
-    })
-}
-
-fn confirmed() -> Event {
-    let counted = Money { amount: "150.00".into(), currency: "USD".into() };
-    let session = SessionFacts {
-        id: "gid://shopify/PointOfSaleDevicePaymentSession/1".into(),
-        status: "OPEN".into(),
-        opening_time: "2026-11-23T07:00:00Z".into(),
-        opening_note: None,
-        counted,
-        expected: None,
-    };
-    Event::OpeningConfirmed { how: "answered".into(), session }
+    Event::OpeningCounted(Counted { point_of_sale_device_id: device.into(), balance, ..sample::counted() })
 }
 
 fn id(n: u64) -> OpeningId {

@@ -270,32 +270,10 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shift::event::Money;
+    use crate::shift::event::sample::{self, confirmed};
 
     fn counted() -> Event {
-        Event::OpeningCounted(Counted {
-            staff_name: "Robin".into(),
-            staff_member_id: "gid://shopify/StaffMember/1".into(),
-            point_of_sale_device_id: "gid://shopify/PointOfSaleDevice/1".into(),
-            reason_code_id: None,
-            balance: Money { amount: "150.00".into(), currency: "USD".into() },
-            lines: vec![],
-            time: "2026-11-23T07:00:00Z".into(),
-            note: String::new(),
-        })
-    }
-
-    fn confirmed() -> Event {
-        let counted = Money { amount: "150.0".into(), currency: "USD".into() };
-        let session = SessionFacts {
-            id: "gid://shopify/PointOfSaleDevicePaymentSession/1".into(),
-            status: "OPEN".into(),
-            opening_time: "2026-11-23T07:00:00Z".into(),
-            opening_note: None,
-            counted,
-            expected: None,
-        };
-        Event::OpeningConfirmed { how: "answered".into(), session }
+        Event::OpeningCounted(sample::counted())
     }
 
     fn record(events: &[Event]) -> Record {

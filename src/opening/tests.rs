@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::shift::event::sample::{self, counted};
 
 const WAITS: Waits = Waits {
     quiet_period: Duration::from_secs(120),
@@ -20,28 +21,8 @@ fn id() -> OpeningId {
     OpeningId::from_bits(7)
 }
 
-fn counted() -> Counted {
-    Counted {
-        staff_name: "Robin".into(),
-        staff_member_id: "gid://shopify/StaffMember/1".into(),
-        point_of_sale_device_id: "gid://shopify/PointOfSaleDevice/1".into(),
-        reason_code_id: None,
-        balance: Money { amount: "150.00".into(), currency: "USD".into() },
-        lines: vec![],
-        time: "2026-11-23T07:00:00Z".into(),
-        note: String::new(),
-    }
-}
-
 fn session(number: u32, status: &str) -> SessionFacts {
-    SessionFacts {
-        id: format!("gid://shopify/PointOfSaleDevicePaymentSession/{number}"),
-        status: status.into(),
-        opening_time: "2026-11-23T07:00:00Z".into(),
-        opening_note: Some(format!("[db:{}]", id())),
-        counted: Money { amount: "150.0".into(), currency: "USD".into() },
-        expected: None,
-    }
+    SessionFacts { opening_note: Some(format!("[db:{}]", id())), ..sample::session(number, status) }
 }
 
 fn foreign(status: &str) -> SessionFacts {

@@ -321,6 +321,41 @@ impl Event {
     }
 }
 
+/// What tests of several rooms are about: Robin counted 150.00 USD for device 1, and Shopify has session 1 of it.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::{Counted, Event, Money, SessionFacts};
+
+    pub(crate) fn counted() -> Counted {
+        Counted {
+            staff_name: "Robin".into(),
+            staff_member_id: "gid://shopify/StaffMember/1".into(),
+            point_of_sale_device_id: "gid://shopify/PointOfSaleDevice/1".into(),
+            reason_code_id: None,
+            balance: Money { amount: "150.00".into(), currency: "USD".into() },
+            lines: vec![],
+            time: "2026-11-23T07:00:00Z".into(),
+            note: String::new(),
+        }
+    }
+
+    /// Without our reference; amounts as Shopify writes them.
+    pub(crate) fn session(number: u32, status: &str) -> SessionFacts {
+        SessionFacts {
+            id: format!("gid://shopify/PointOfSaleDevicePaymentSession/{number}"),
+            status: status.into(),
+            opening_time: "2026-11-23T07:00:00Z".into(),
+            opening_note: None,
+            counted: Money { amount: "150.0".into(), currency: "USD".into() },
+            expected: None,
+        }
+    }
+
+    pub(crate) fn confirmed() -> Event {
+        Event::OpeningConfirmed { how: "answered".into(), session: session(1, "OPEN") }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::device::profile::PrinterProfile;
+use crate::device::profile::sample_printer;
 use crate::money::Currency;
 
 const PAGES: [CodePage; 4] = [CodePage::Pc437, CodePage::Pc850, CodePage::Wpc1252, CodePage::Pc858];
@@ -54,21 +55,7 @@ fn text(facts: &SlipFacts, columns: u8) -> String {
 }
 
 fn profile(columns: u8, code_page: CodePage) -> PrinterProfile {
-    PrinterProfile {
-        columns,
-        code_page,
-        pulse_on: 50,
-        pulse_off: 250,
-        pulse_unit: std::time::Duration::from_millis(2),
-        asb: true,
-        process_id: true,
-        transmit_status: true,
-        identity_text: true,
-        qr: true,
-        cutter: true,
-        baud: 38_400,
-        pass_through: false,
-    }
+    PrinterProfile { columns, code_page, ..sample_printer() }
 }
 
 /// What a printer does with the bytes: lines of cells, each with its width, and the contents of QR codes. Anything that a

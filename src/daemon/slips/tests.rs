@@ -3,7 +3,7 @@ use super::*;
 use crate::{
     clock,
     journal::Row,
-    shift::event::{Event, SessionFacts, StartedBy},
+    shift::event::{Event, StartedBy, sample},
 };
 
 const CONFIG: &str = r#"
@@ -57,7 +57,7 @@ impl Scene {
     }
     fn counted(&mut self, id: u64) {
         self.row(id, Event::OpeningStarted { by: StartedBy::Drawer });
-        self.row(id, counted());
+        self.row(id, Event::OpeningCounted(sample::counted()));
     }
     fn ask(&mut self) -> Option<u64> {
         self.desk.ask(self.now, &self.records)
@@ -79,43 +79,17 @@ fn bits(begun: &Begun) -> u64 {
     (1..100).find(|n| OpeningId::from_bits(*n) == begun.opening).unwrap()
 }
 
-fn counted() -> Event {
-    Event::OpeningCounted(Counted {
-        staff_name: "Robin".into(),
-        staff_member_id: "gid://shopify/StaffMember/1".into(),
-        point_of_sale_device_id: "gid://shopify/PointOfSaleDevice/1".into(),
-        reason_code_id: None,
-        balance: Money { amount: "150.00".into(), currency: "USD".into() },
-        lines: vec![],
-        time: "2026-11-23T12:00:00Z".into(),
-        note: String::new(),
-    })
-}
-
-fn confirmed() -> Event {
-    let counted = Money { amount: "150.0".into(), currency: "USD".into() };
-    let session = SessionFacts {
-        id: "gid://shopify/PointOfSaleDevicePaymentSession/77".into(),
-        status: "OPEN".into(),
-        opening_time: "2026-11-23T12:00:00Z".into(),
-        opening_note: None,
-        counted,
-        expected: None,
-    };
-    Event::OpeningConfirmed { how: "answered".into(), session }
-}
-
 #[test]
 fn the_first_slip_waits_a_moment_for_shopifys_answer_and_then_says_it() {
     let mut scene = Scene::new();
     scene.counted(1);
     assert_eq!(scene.ask(), None);
     assert_eq!(scene.desk.wake(), Some(scene.now + WAIT_FOR_ANSWER));
-    scene.row(1, confirmed());
+    scene.row(1, sample::confirmed());
     let job = scene.ask().expect("the answer is there");
     let (begun, paper) = scene.print(job);
     assert_eq!(begun.kind, "first");
-    assert!(paper.contains("77"), "{paper}");
+    assert!(paper.contains("Session   1"), "{paper}");
     scene.over(job);
     assert_eq!((scene.ask(), scene.desk.wake()), (None, None), "nothing more is owed");
 }
@@ -130,11 +104,11 @@ fn without_an_answer_two_slips_come_out() {
     assert_eq!(scene.print(job).0.kind, "first");
     scene.over(job);
     assert_eq!(scene.ask(), None);
-    scene.row(1, confirmed());
+    scene.row(1, sample::confirmed());
     let job = scene.ask().expect("the second slip");
     let (begun, paper) = scene.print(job);
     assert_eq!(begun.kind, "confirmation");
-    assert!(paper.contains("77"), "{paper}");
+    assert!(paper.contains("Session   1"), "{paper}");
 }
 
 #[test]
@@ -146,10 +120,10 @@ fn a_slip_that_waited_for_paper_says_what_is_known_when_its_turn_comes() {
     let job = scene.ask().expect("due");
     assert_eq!(scene.ask(), None, "the printer is asked once");
     assert!(!scene.desk.is_under_way(), "a restart now still owes it");
-    scene.row(1, confirmed());
+    scene.row(1, sample::confirmed());
     let (begun, paper) = scene.print(job);
     assert_eq!(begun.kind, "first");
-    assert!(paper.contains("77"), "one slip, and it is complete: {paper}");
+    assert!(paper.contains("Session   1"), "one slip, and it is complete: {paper}");
     scene.over(job);
     assert_eq!(scene.ask(), None);
 }
@@ -158,10 +132,10 @@ fn a_slip_that_waited_for_paper_says_what_is_known_when_its_turn_comes() {
 fn two_counts_whose_slips_waited_come_out_in_their_order() {
     let mut scene = Scene::new();
     scene.counted(1);
-    scene.row(1, confirmed());
+    scene.row(1, sample::confirmed());
     let first = scene.ask().expect("due");
     scene.counted(2);
-    scene.row(2, confirmed());
+    scene.row(2, sample::confirmed());
     assert_eq!(bits(&scene.print(first).0), 1);
     scene.over(first);
     let second = scene.ask().expect("the other count's");
@@ -174,7 +148,7 @@ fn two_counts_whose_slips_waited_come_out_in_their_order() {
 fn a_journal_that_does_not_take_the_intent_is_asked_again_and_nothing_is_printed_meanwhile() {
     let mut scene = Scene::new();
     scene.counted(1);
-    scene.row(1, confirmed());
+    scene.row(1, sample::confirmed());
     let job = scene.ask().expect("due");
     scene.desk.turn(scene.now, job, &scene.records).expect("its turn");
     scene.desk.not_noted(scene.now);
@@ -191,7 +165,7 @@ fn a_journal_that_does_not_take_the_intent_is_asked_again_and_nothing_is_printed
 fn a_copy_that_the_journal_could_not_note_is_not_lost() {
     let mut scene = Scene::new();
     scene.counted(1);
-    scene.row(1, confirmed());
+    scene.row(1, sample::confirmed());
     let job = scene.ask().unwrap();
     scene.print(job);
     scene.over(job);

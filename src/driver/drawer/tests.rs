@@ -1,6 +1,7 @@
 //! Scenes at a drawer.
 use super::*;
-use crate::{clock, config::Pin, device::profile::CodePage};
+use crate::device::profile::sample_printer;
+use crate::{clock, config::Pin};
 
 struct Scene {
     drawer: Drawer,
@@ -9,21 +10,7 @@ struct Scene {
 }
 
 fn profile() -> PrinterProfile {
-    PrinterProfile {
-        columns: 42,
-        code_page: CodePage::Pc437,
-        pulse_on: 50,
-        pulse_off: 250,
-        pulse_unit: Duration::from_millis(2),
-        asb: true,
-        process_id: true,
-        transmit_status: true,
-        identity_text: true,
-        qr: true,
-        cutter: true,
-        baud: 38_400,
-        pass_through: false,
-    }
+    sample_printer()
 }
 
 impl Scene {

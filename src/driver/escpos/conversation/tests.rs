@@ -6,10 +6,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::device::profile::sample_printer;
 use crate::{
     clock,
     config::{self, Flow, Port, Sense},
-    device::{DrawerEvent, DrawerState, KickOutcome, KickRefused, Link, OpenedBy, Paper, PrintOutcome, profile::CodePage},
+    device::{DrawerEvent, DrawerState, KickOutcome, KickRefused, Link, OpenedBy, Paper, PrintOutcome},
     driver::escpos::{Output as Does, Printer},
 };
 
@@ -22,21 +23,7 @@ const ASK_LEVEL: [u8; 3] = [0x10, 0x04, 1];
 const KICK: [u8; 5] = [0x1B, 0x70, 0, 50, 250];
 
 fn profile() -> PrinterProfile {
-    PrinterProfile {
-        columns: 42,
-        code_page: CodePage::Pc437,
-        pulse_on: 50,
-        pulse_off: 250,
-        pulse_unit: Duration::from_millis(2),
-        asb: true,
-        process_id: true,
-        transmit_status: true,
-        identity_text: false,
-        qr: true,
-        cutter: true,
-        baud: 38_400,
-        pass_through: false,
-    }
+    PrinterProfile { identity_text: false, ..sample_printer() }
 }
 
 struct Scene {

@@ -1,23 +1,10 @@
 //! What becomes of a slip.
 use super::*;
-use crate::{clock, config::Timing, device::profile::CodePage};
+use crate::device::profile::sample_printer;
+use crate::{clock, config::Timing};
 
 fn profile() -> PrinterProfile {
-    PrinterProfile {
-        columns: 42,
-        code_page: CodePage::Pc437,
-        pulse_on: 50,
-        pulse_off: 250,
-        pulse_unit: Duration::from_millis(2),
-        asb: true,
-        process_id: true,
-        transmit_status: true,
-        identity_text: true,
-        qr: true,
-        cutter: true,
-        baud: 38_400,
-        pass_through: false,
-    }
+    sample_printer()
 }
 
 fn jobs(profile: &PrinterProfile) -> Jobs {

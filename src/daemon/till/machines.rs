@@ -1,0 +1,279 @@
+//! What the machines want of a till, and what came of it: the operator's machine, the submission machine, the watch on the
+//! session, and the slips.
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::{Answer, KEEP_AGAIN, Till, fresh_id, settled, waits};
+use crate::{
+    clock,
+    daemon::{
+        desk::Command,
+        said::SAY_AGAIN,
+        session_watch,
+        slips::Begun,
+        words::{outcome_text, progress_of},
+    },
+    journal::Row,
+    opening::{self, Opening, Outcome, Read, Wait, record::Record},
+    shift::{
+        self,
+        event::{Event, OpeningId},
+    },
+};
+
+impl Till {
+    // --- the operator's machine
+
+    pub(super) fn shift_input(&mut self, input: shift::Input) {
+        for output in self.shift.handle(clock::now(), clock::wall(), input) {
+            match output {
+                shift::Output::Show(frame) => {
+                    if let Some(display) = &self.devices.display {
+                        display.show(frame);
+                    }
+                }
+                shift::Output::Record { opening, event: event @ Event::OpeningCounted(_) } => {
+                    let answer = self.house.recorder.begin(&self.house.till.name, Some(&opening), event);
+                    self.push(async move { Answer::CountSaved { opening, result: settled(answer).await } });
+                }
+                shift::Output::Record { opening, event } => self.keep(opening, event),
+                shift::Output::Reply { op, result } => {
+                    if let Some(waiter) = self.waiters.remove(&op) {
+                        // The client may have hung up; the answer stands in the journal.
+                        drop(waiter.send(result));
+                    }
+                }
+                shift::Output::Warm => {
+                    let (shopify, device) = (Arc::clone(&self.house.shopify), self.house.till.device_id.clone());
+                    self.push(async move {
+                        shopify.warm(&device).await;
+                        Answer::Warmed
+                    });
+                }
+                shift::Output::StartWanted => self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() }),
+                shift::Output::WakeAt(at) => self.wake_shift = Some(at),
+            }
+        }
+    }
+
+    pub(super) fn command(&mut self, command: Command) {
+        let op = self.next_op;
+        self.next_op += 1;
+        let (input, reply) = match command {
+            Command::Start { staff_member_id, note, reason_code_id, reply } => {
+                (shift::Input::Start { op, fresh: fresh_id(), staff_member_id, note, reason_code_id }, reply)
+            }
+            Command::PutTotal { opening, total, reply } => (shift::Input::PutTotal { op, opening, total }, reply),
+            Command::PutLines { opening, lines, reply } => (shift::Input::PutLines { op, opening, lines }, reply),
+            Command::Cancel { opening, why, reply } => (shift::Input::Cancel { op, opening, why }, reply),
+            Command::Reprint { record, reply } => {
+                let result = self.slips.copy(&record);
+                if result.is_ok() {
+                    self.slip_due();
+                }
+                drop(reply.send(result));
+                return;
+            }
+        };
+        self.waiters.insert(op, reply);
+        self.shift_input(input);
+    }
+
+    // --- the submission machine
+
+    pub(super) fn opening_input(&mut self, input: opening::Input) {
+        let Some((id, machine)) = self.opening.as_mut() else { return };
+        let id = id.clone();
+        machine.clock_is(self.house.shopify.wall_clock());
+        for output in machine.handle(clock::now(), input) {
+            match output {
+                // Nothing of it has left: the next start goes on from what the journal says, without a quiet period.
+                opening::Output::Store(Event::OpeningSending { .. }) | opening::Output::ReadSessions { .. }
+                    if self.ending => {}
+                opening::Output::Store(event) => {
+                    let opening = id.clone();
+                    let answer = self.house.recorder.begin(&self.house.till.name, Some(&id), event);
+                    self.pending.push(Box::pin(async move { Answer::Stored { opening, result: settled(answer).await } }));
+                }
+                opening::Output::Send(variables) => {
+                    let (opening, shopify) = (id.clone(), Arc::clone(&self.house.shopify));
+                    self.pending.push(Box::pin(async move {
+                        Answer::Sent { opening, outcome: shopify.open_session(&variables).await }
+                    }));
+                }
+                opening::Output::ReadSessions { device } => {
+                    let (opening, shopify) = (id.clone(), Arc::clone(&self.house.shopify));
+                    self.pending.push(Box::pin(async move {
+                        Answer::Read { opening, read: shopify.sessions_of_device(&device).await }
+                    }));
+                }
+                opening::Output::WakeAt(at) => self.wake_opening = Some(at),
+            }
+        }
+    }
+
+    /// An event of the opening is on disk: the machines go on, the display says it, a slip may be due.
+    pub(super) fn stored(&mut self, opening: OpeningId, result: Result<Arc<Row>, String>) {
+        let row = match result {
+            Ok(row) => row,
+            Err(why) => {
+                if self.said_store.is_news(clock::now(), &why) {
+                    warn!(%opening, why, "the journal did not take an event of the opening: it is tried again");
+                }
+                self.opening_input(opening::Input::StoreFailed);
+                return;
+            }
+        };
+        self.records.take(&row);
+        self.said_store.over();
+        self.opening_input(opening::Input::Stored);
+        if let Some(progress) = progress_of(&row.event) {
+            self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
+        }
+        if self.records.find(&opening).is_some_and(|r| r.needs_a_person() && r.holds_the_shift_open()) {
+            self.shift_input(shift::Input::ShiftOpen);
+        }
+        if self.opening.as_ref().is_some_and(|(_, o)| o.is_settled()) {
+            self.opening = None;
+            self.wake_opening = None;
+        }
+        self.slip_due();
+    }
+
+    // --- answers
+
+    pub(super) fn answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::CountSaved { opening, result } => self.count_saved(opening, result),
+            Answer::Stored { opening, result } => self.stored(opening, result),
+            Answer::Sent { opening, outcome } => {
+                self.say_answer(&opening, &outcome);
+                self.if_current(&opening, opening::Input::Outcome(outcome));
+            }
+            Answer::Read { opening, read } => {
+                match &read {
+                    Read::Healthy(_) => self.said_read.over(),
+                    Read::Failed { why, .. } if self.said_read.is_news(clock::now(), why) => {
+                        info!(%opening, why, "Shopify's sessions could not be read");
+                    }
+                    Read::Failed { .. } => {}
+                }
+                self.if_current(&opening, opening::Input::Read(read));
+            }
+            Answer::SessionChecked { opening, read } => self.session_checked(&opening, &read),
+            Answer::SlipIntent { begun, result: Ok(row) } => {
+                self.records.take(&row);
+                self.print(begun);
+            }
+            Answer::SlipIntent { begun, result: Err(why) } => {
+                warn!(opening = %begun.opening, kind = begun.kind, why, "the slip waits, because the journal cannot note it");
+                self.slips.not_noted(clock::now());
+            }
+            Answer::Kept { result: Ok(row), opening: _, event: _ } => self.kept(&row),
+            Answer::Kept { opening, event, result: Err(why) } => {
+                warn!(%opening, event = event.name(), why, "an event could not be kept in the journal: it is tried again");
+                self.unkept.push((opening, event));
+                self.keep_again.get_or_insert(clock::now() + KEEP_AGAIN);
+            }
+            Answer::Warmed => {}
+        }
+    }
+
+    pub(super) fn say_answer(&mut self, opening: &OpeningId, outcome: &Outcome) {
+        let text = outcome_text(outcome);
+        if !self.said_answer.is_news(clock::now(), &format!("{opening} {text}")) {
+            return;
+        }
+        if matches!(outcome, Outcome::NotExecuted { wait: Wait::Longest, .. }) {
+            warn!(%opening, outcome = text, "the count is safe and is sent as soon as this is mended");
+        } else {
+            info!(%opening, outcome = text, "Shopify's answer to the opening");
+        }
+    }
+
+    pub(super) fn count_saved(&mut self, opening: OpeningId, result: Result<Arc<Row>, String>) {
+        match result {
+            Ok(row) => {
+                self.records.take(&row);
+                self.say_again = clock::now() + SAY_AGAIN;
+                if let Event::OpeningCounted(counted) = &row.event {
+                    let machine = Opening::new(opening.clone(), counted.clone(), waits(&self.house.timing));
+                    self.opening = Some((opening.clone(), machine));
+                    self.opening_input(opening::Input::Go);
+                }
+                self.shift_input(shift::Input::Saved { opening });
+                self.slip_due();
+            }
+            Err(why) => self.shift_input(shift::Input::SaveFailed { opening, why }),
+        }
+    }
+
+    pub(super) fn if_current(&mut self, opening: &OpeningId, input: opening::Input) {
+        if self.opening.as_ref().is_some_and(|(id, _)| id == opening) {
+            self.opening_input(input);
+        }
+    }
+
+    // --- is the session still open?
+
+    /// The opening whose session is open as far as we know.
+    pub(super) fn session_to_watch(&self) -> Option<&Record> {
+        let settled = |r: &&Record| r.holds_the_shift_open() && r.standing.is_settled();
+        self.records.current().filter(settled)
+    }
+
+    pub(super) fn check_session(&mut self) {
+        let watched = self.session_to_watch().and_then(|r| Some((r.id.clone(), r.counted.as_ref()?)));
+        let watched = watched.map(|(id, counted)| (id, counted.point_of_sale_device_id.clone()));
+        if !self.session.ask(clock::now(), watched.is_some() && !self.ending) {
+            return;
+        }
+        let Some((opening, device)) = watched else { return };
+        let shopify = Arc::clone(&self.house.shopify);
+        self.push(async move { Answer::SessionChecked { opening, read: shopify.sessions_of_device(&device).await } });
+    }
+
+    pub(super) fn session_checked(&mut self, opening: &OpeningId, read: &Read) {
+        self.session.answered(clock::now(), matches!(read, Read::Healthy(_)));
+        let Read::Healthy(sessions) = read else { return };
+        let Some(record) = self.session_to_watch().filter(|r| r.id == *opening) else { return };
+        if session_watch::is_over(record, sessions) {
+            let session_id = record.session().map_or_else(|| "unknown".to_owned(), |s| s.id.clone());
+            self.keep(opening.clone(), Event::ShiftClosed { session_id });
+        }
+    }
+
+    // --- slips
+
+    pub(super) fn slip_due(&mut self) {
+        if self.ending {
+            return;
+        }
+        let Some(printer) = &self.devices.printer else { return };
+        if let Some(job) = self.slips.ask(clock::now(), &self.records) {
+            printer.ask_turn(job);
+        }
+    }
+
+    pub(super) fn begin_slip(&mut self, job: u64) {
+        if self.ending {
+            return;
+        }
+        let Some(begun) = self.slips.turn(clock::now(), job, &self.records) else { return };
+        let event = Event::SlipSending { kind: begun.kind.to_owned() };
+        let answer = self.house.recorder.begin(&self.house.till.name, Some(&begun.opening), event);
+        self.push(async move { Answer::SlipIntent { begun, result: settled(answer).await } });
+    }
+
+    pub(super) fn print(&mut self, begun: Begun) {
+        let Some(printer) = &self.devices.printer else { return };
+        match self.slips.compose(&begun, &self.records) {
+            Ok((job, pieces)) => printer.print(job, pieces),
+            Err(why) => {
+                warn!(opening = %begun.opening, why, "the slip could not be composed");
+                self.keep(begun.opening, Event::SlipNotProven { kind: begun.kind.to_owned(), why });
+            }
+        }
+    }
+}
