@@ -147,7 +147,14 @@ pub async fn run(
             stop: tills_stop.clone(),
         };
         let (till_task, view) = Till::new(house, devices, history);
-        let handle = TillHandle { name: till.name.clone(), currency: settings.shop.currency, commands, view, printer };
+        let handle = TillHandle {
+            name: till.name.clone(),
+            currency: settings.shop.currency,
+            second_slip: till.count.second_slip,
+            commands,
+            view,
+            printer,
+        };
         tasks.spawn(till_task.run());
         tills.insert(till.name.clone(), handle);
     }
@@ -227,7 +234,7 @@ fn history_of(journal: &Journal, till: &config::Till) -> Result<History, Journal
             ids.push(id);
         }
     }
-    for id in journal.openings_of(&till.name, HISTORY)? {
+    for id in journal.openings_of_device(&till.name, &till.device_id, HISTORY)? {
         if !ids.contains(&id) {
             ids.push(id);
         }

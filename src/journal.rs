@@ -13,6 +13,7 @@ use std::{
     io::ErrorKind,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -254,18 +255,15 @@ impl Journal {
         till: &str,
         opening: Option<&OpeningId>,
         event: &Event,
-    ) -> Result<Durable<Row>, JournalError> {
+    ) -> Result<Durable<Arc<Row>>, JournalError> {
         let row = Row { seq: self.next, at, till: till.to_owned(), opening: opening.cloned(), event: event.clone() };
-        self.append_row(row)
+        let written = self.append_rows(&[Arc::new(row)])?;
+        Ok(written.into_iter().next().expect("one row was written"))
     }
 
-    /// As [`Journal::append`], for a row that was numbered before: `row.seq` is at least [`Journal::next_seq`].
-    pub fn append_row(&mut self, row: Row) -> Result<Durable<Row>, JournalError> {
-        if row.seq < self.next {
-            return Err(JournalError::BadRow { seq: row.seq });
-        }
-        let fields = chain::Fields::of(&row);
-        let hash = chain::link(&self.head, &fields);
+    /// As [`Journal::append`], for rows that were numbered before: their `seq` rises from at least [`Journal::next_seq`].
+    /// All of them are on disk, or none.
+    pub fn append_rows(&mut self, rows: &[Arc<Row>]) -> Result<Vec<Durable<Arc<Row>>>, JournalError> {
         // From the start a writing one, so that nothing can come between the look at the newest row and the new one.
         let step = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(JournalError::writing)?;
         let newest = newest(&step)?;
@@ -273,12 +271,20 @@ impl Journal {
             let what = "another program wrote after this one had opened it";
             return Err(JournalError::Broken { seq: newest.map_or(0, |(seq, _)| seq), what });
         }
-        hold_place(&step, row.opening.as_ref(), &row.event)?;
-        insert(&step, &fields, &self.head, &hash).map_err(JournalError::writing)?;
+        let (mut head, mut next) = (self.head, self.next);
+        for row in rows {
+            if row.seq < next {
+                return Err(JournalError::BadRow { seq: row.seq });
+            }
+            let fields = chain::Fields::of(row);
+            let hash = chain::link(&head, &fields);
+            hold_place(&step, row.opening.as_ref(), &row.event)?;
+            insert(&step, &fields, &head, &hash).map_err(JournalError::writing)?;
+            (head, next) = (hash, row.seq + 1);
+        }
         step.commit().map_err(JournalError::writing)?;
-        self.head = hash;
-        self.next = row.seq + 1;
-        Ok(Durable(row))
+        (self.head, self.next) = (head, next);
+        Ok(rows.iter().map(|row| Durable(Arc::clone(row))).collect())
     }
 
     /// The next row's number.
@@ -293,6 +299,18 @@ impl Journal {
             "SELECT opening FROM event WHERE till = ?1 AND opening IS NOT NULL GROUP BY opening ORDER BY min(seq) DESC LIMIT ?2",
         )?;
         let names = query.query_map(params![till, limit], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(names.iter().filter_map(|n| OpeningId::parse(n)).collect())
+    }
+
+    /// As [`Journal::openings_of`], with those that were counted for this device under another till's name.
+    pub fn openings_of_device(&self, till: &str, device: &str, limit: u32) -> Result<Vec<OpeningId>, JournalError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT opening FROM event WHERE opening IS NOT NULL AND (till = ?1 OR opening IN (
+                SELECT opening FROM event WHERE name = 'opening.counted' AND body ->> '$.point_of_sale_device_id' = ?2
+            )) GROUP BY opening ORDER BY min(seq) DESC LIMIT ?3",
+        )?;
+        let names =
+            query.query_map(params![till, device, limit], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
         Ok(names.iter().filter_map(|n| OpeningId::parse(n)).collect())
     }
 

@@ -572,7 +572,7 @@ impl Opening {
             return again(self.waits.read_every, reads + 1);
         }
         let why = "Shopify says that a session is open on this device, and shows none: look at the register in Shopify POS";
-        self.ask("ambiguous", why.to_owned(), None)
+        self.ask("hidden_session", why.to_owned(), None)
     }
 
     fn foreign(&mut self, session: SessionFacts) -> (State, Vec<Output>) {

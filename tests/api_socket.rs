@@ -55,7 +55,7 @@ async fn rig(listen: &str) -> Rig {
     };
     let (show, view) = watch::channel(view);
     let currency = Currency::from_code("USD").unwrap();
-    let till = TillHandle { name: "front-1".into(), currency, commands, view, printer: None };
+    let till = TillHandle { name: "front-1".into(), currency, second_slip: true, commands, view, printer: None };
     let (stop, mut stopped) = watch::channel(false);
     let doors = Doors {
         tills: BTreeMap::from([("front-1".to_owned(), till)]),
@@ -250,7 +250,7 @@ impl Rig {
 async fn the_event_stream_goes_on_behind_the_last_number_without_a_gap() {
     let rig = rig("127.0.0.1").await;
     for _ in 0..700 {
-        rig.recorder.record("front-1", None, drawer()).await.unwrap();
+        rig.recorder.begin("front-1", None, drawer()).await.unwrap().unwrap();
     }
     let mut stream = rig.events("Last-Event-ID: 3\r\n").await;
     // More than one batch from the journal, then what is told meanwhile.
@@ -269,7 +269,7 @@ async fn the_event_stream_goes_on_behind_the_last_number_without_a_gap() {
 #[tokio::test]
 async fn a_number_that_this_journal_has_not_reached_is_refused_instead_of_silence() {
     let rig = rig("127.0.0.1").await;
-    rig.recorder.record("front-1", None, drawer()).await.unwrap();
+    rig.recorder.begin("front-1", None, drawer()).await.unwrap().unwrap();
     for (id, code) in [
         ("2", "last_event_id_ahead"),
         ("9223372036854775807", "last_event_id_ahead"),
@@ -304,10 +304,10 @@ async fn an_unsettled_count_shows_in_the_figures_until_it_is_settled() {
         assert!(page.body.contains(&line), "{line} in {}", page.body);
     };
     figure(0).await;
-    rig.recorder.record("front-1", Some(&id), Event::OpeningCounted(counted)).await.unwrap();
+    rig.recorder.begin("front-1", Some(&id), Event::OpeningCounted(counted)).await.unwrap().unwrap();
     figure(1).await;
     let refused = Event::OpeningRefused { code: "X".into(), message: "no".into(), prompt: Default::default() };
-    rig.recorder.record("front-1", Some(&id), refused).await.unwrap();
+    rig.recorder.begin("front-1", Some(&id), refused).await.unwrap().unwrap();
     figure(0).await;
 }
 

@@ -131,7 +131,7 @@ async fn count(
     };
     ask(till, wish).await?;
     let record = read_record(&doors, &opening).await?;
-    Ok(Json(OpeningView::of(&record)).into_response())
+    Ok(Json(OpeningView::of(&record, till.second_slip)).into_response())
 }
 
 async fn cancel(State(doors): Shared, InPath((name, id)): InPath<(String, String)>) -> Result<StatusCode, Problem> {
@@ -142,16 +142,16 @@ async fn cancel(State(doors): Shared, InPath((name, id)): InPath<(String, String
 }
 
 async fn opening(State(doors): Shared, InPath((name, id)): InPath<(String, String)>) -> Result<Response, Problem> {
-    let till = find(&doors, &name)?.name.clone();
+    let till = find(&doors, &name)?;
     let id = opening_id(&id)?;
     let rows = {
         let id = id.clone();
         doors.recorder.ask(move |j| j.of_opening(&id)).await.map_err(Problem::unavailable)?
     };
-    let here = rows.first().is_some_and(|r| r.till == till);
+    let here = rows.first().is_some_and(|r| r.till == till.name);
     let record = Record::read(&id, rows.iter().map(|r| (r.at, &r.event))).filter(|_| here);
     let record = record.ok_or_else(|| Problem::not_found(&format!("the opening {id}")))?;
-    let mut view = serde_json::to_value(OpeningView::of(&record)).expect("plain fields");
+    let mut view = serde_json::to_value(OpeningView::of(&record, till.second_slip)).expect("plain fields");
     view["events"] = rows.iter().map(stream::row_json).collect();
     Ok(Json(view).into_response())
 }
@@ -166,12 +166,13 @@ async fn openings(
     InPath(name): InPath<String>,
     InQuery(query): InQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let till = find(&doors, &name)?.name.clone();
+    let till = find(&doors, &name)?;
+    let (name, second_slip) = (till.name.clone(), till.second_slip);
     let limit = query.limit.unwrap_or(LIST).clamp(1, LONGEST_LIST);
     let found = doors
         .recorder
         .ask(move |j| {
-            let ids = j.openings_of(&till, limit)?;
+            let ids = j.openings_of(&name, limit)?;
             ids.into_iter().map(|id| j.of_opening(&id).map(|rows| (id, rows))).collect::<Result<Vec<_>, _>>()
         })
         .await
@@ -179,7 +180,7 @@ async fn openings(
     let views: Vec<_> = found
         .iter()
         .filter_map(|(id, rows)| Record::read(id, rows.iter().map(|r| (r.at, &r.event))))
-        .map(|r| OpeningView::of(&r))
+        .map(|r| OpeningView::of(&r, second_slip))
         .collect();
     Ok(Json(json!({ "openings": views })))
 }

@@ -8,7 +8,7 @@ use super::recorder::Recorder;
 use crate::{
     device::{DrawerState, KickOutcome, KickRefused, Link, Paper, PrinterStatus, worker::PrinterHandle},
     money::{Amount, CountLine, Currency},
-    opening::record::Record,
+    opening::record::{Record, SlipState},
     shift::{
         Phase, Refusal, Reply,
         event::{Event, OpeningId},
@@ -117,6 +117,8 @@ pub struct TillHandle {
     pub name: String,
     /// The shop's currency.
     pub currency: Currency,
+    /// Whether a second slip follows a late answer.
+    pub second_slip: bool,
     /// Wishes.
     pub commands: mpsc::Sender<Command>,
     /// What it shows of itself.
@@ -253,12 +255,14 @@ pub struct OpeningView {
     pub counted_at: Option<String>,
     /// Shopify's session.
     pub session_id: Option<String>,
+    /// What became of its slip.
+    pub slip: SlipState,
 }
 
 impl OpeningView {
     /// From the journal.
     #[must_use]
-    pub fn of(record: &Record) -> Self {
+    pub fn of(record: &Record, second_slip: bool) -> Self {
         let counted = record.counted.as_ref();
         let pieces = |c: &crate::shift::event::Counted| {
             c.lines.iter().map(|l| (l.denomination.clone(), l.pieces)).collect::<std::collections::BTreeMap<_, _>>()
@@ -274,6 +278,7 @@ impl OpeningView {
             denominations: counted.filter(|c| !c.lines.is_empty()).map(pieces),
             counted_at: counted.map(|c| c.time.clone()),
             session_id: record.session().map(|s| s.id.clone()),
+            slip: record.slip_state(second_slip),
         }
     }
 }

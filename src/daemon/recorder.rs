@@ -14,22 +14,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot};
 use tracing::{error, info};
 
 use crate::{
     clock,
-    journal::{Journal, JournalError, Row},
+    journal::{Durable, Journal, JournalError, Row},
     shift::event::{Event, OpeningId},
 };
 
 /// Rows that may wait for the disk; more than a drawer, a printer and a person can cause while a disk hangs for minutes.
 const QUEUE: usize = 4096;
 /// Device events are written this much after they were told: who waits for them has the processor first. Whatever must be
-/// durable before something follows from it is written at once, with all that came before it.
+/// durable before something follows from it is written at once, with all that came before it, in one commit.
 const BEHIND: Duration = Duration::from_millis(10);
-/// More of them are not kept waiting.
-const BEHIND_MAX: usize = 64;
 /// Events a slow reader may lag behind before it must resume from the journal.
 const LISTENERS_LAG: usize = 1024;
 
@@ -45,12 +43,16 @@ struct Shared {
     order: Mutex<Order>,
     told: broadcast::Sender<Arc<Row>>,
     failing: AtomicBool,
+    /// A device event waits to be written.
+    noted: Notify,
 }
 
 #[derive(Debug)]
 struct Order {
     next: i64,
     waiting: VecDeque<Waiting>,
+    /// Told, and not yet handed to the thread.
+    behind: Vec<Arc<Row>>,
 }
 
 #[derive(Debug)]
@@ -61,8 +63,18 @@ struct Waiting {
 
 type Question = Box<dyn FnOnce(&Journal) + Send>;
 
+/// A row that is on disk, or why it is not, in words a person understands.
+pub type Stored = Result<Durable<Arc<Row>>, String>;
+
 enum Job {
-    Append { row: Arc<Row>, reply: Option<oneshot::Sender<Result<Arc<Row>, String>>> },
+    /// Device events that were told already.
+    Behind(Vec<Arc<Row>>),
+    /// A row that something waits for, with the device events before it.
+    Append {
+        before: Vec<Arc<Row>>,
+        row: Arc<Row>,
+        reply: oneshot::Sender<Stored>,
+    },
     Ask(Question),
     Stop,
 }
@@ -70,69 +82,89 @@ enum Job {
 /// Ends the journal's thread when the daemon stops.
 #[derive(Debug)]
 pub struct RecorderThread {
-    jobs: mpsc::SyncSender<Job>,
+    recorder: Recorder,
+    scribe: tokio::task::JoinHandle<()>,
     thread: JoinHandle<()>,
 }
 
 impl RecorderThread {
     /// Waits until everything recorded so far is on disk, then closes the journal.
     pub fn stop(self) {
-        if self.jobs.send(Job::Stop).is_ok() && self.thread.join().is_err() {
+        self.scribe.abort();
+        self.recorder.write_what_is_behind();
+        if self.recorder.jobs.send(Job::Stop).is_ok() && self.thread.join().is_err() {
             error!("the journal's thread failed while stopping");
         }
     }
 }
 
-/// Starts the thread that owns the journal.
+/// Starts the thread that owns the journal, and on this runtime the task that hands it the device events.
 pub fn start(journal: Journal) -> std::io::Result<(Recorder, RecorderThread)> {
     let (jobs, inbox) = mpsc::sync_channel(QUEUE);
-    let order = Mutex::new(Order { next: journal.next_seq(), waiting: VecDeque::new() });
-    let shared = Arc::new(Shared { order, told: broadcast::channel(LISTENERS_LAG).0, failing: AtomicBool::new(false) });
+    let order = Mutex::new(Order { next: journal.next_seq(), waiting: VecDeque::new(), behind: Vec::new() });
+    let shared = Arc::new(Shared {
+        order,
+        told: broadcast::channel(LISTENERS_LAG).0,
+        failing: AtomicBool::new(false),
+        noted: Notify::new(),
+    });
     let of_thread = Arc::clone(&shared);
     let thread = std::thread::Builder::new()
         .name("journal".to_owned())
         .stack_size(256 << 10)
         .spawn(move || write_all(journal, &inbox, &of_thread))?;
-    Ok((Recorder { jobs: jobs.clone(), shared }, RecorderThread { jobs, thread }))
+    let recorder = Recorder { jobs, shared };
+    let of_scribe = recorder.clone();
+    let scribe = tokio::spawn(async move {
+        loop {
+            of_scribe.shared.noted.notified().await;
+            tokio::time::sleep(BEHIND).await;
+            of_scribe.write_what_is_behind();
+        }
+    });
+    Ok((recorder.clone(), RecorderThread { recorder, scribe, thread }))
 }
 
 fn write_all(mut journal: Journal, inbox: &mpsc::Receiver<Job>, shared: &Shared) {
-    let mut behind: Vec<Arc<Row>> = Vec::new();
-    loop {
-        let job = if behind.is_empty() { inbox.recv().ok() } else { inbox.recv_timeout(BEHIND).ok() };
+    while let Ok(job) = inbox.recv() {
         match job {
-            Some(Job::Append { row, reply: None }) if behind.len() < BEHIND_MAX => {
-                behind.push(row);
-                continue;
+            Job::Behind(rows) => drop(write(&mut journal, shared, rows)),
+            Job::Append { before, row, reply } => {
+                let mut rows = before;
+                rows.push(row);
+                let answer = write(&mut journal, shared, rows);
+                // A caller that is gone (its till was stopped) needs no answer; the row is on disk all the same.
+                drop(reply.send(answer));
             }
-            Some(_) | None => {}
-        }
-        let nothing_was_behind = behind.is_empty();
-        for row in behind.drain(..) {
-            write(&mut journal, shared, &row).unwrap_or_default();
-        }
-        match job {
-            Some(Job::Append { row, reply }) => {
-                let answer = write(&mut journal, shared, &row).map(|()| row);
-                if let Some(reply) = reply {
-                    // A caller that is gone (its till was stopped) needs no answer; the row is on disk all the same.
-                    drop(reply.send(answer));
-                }
-            }
-            Some(Job::Ask(question)) => question(&journal),
-            Some(Job::Stop) => return,
-            // Nobody is left who could record something; else the wait was over.
-            None if nothing_was_behind => return,
-            None => {}
+            Job::Ask(question) => question(&journal),
+            Job::Stop => return,
         }
     }
 }
 
-fn write(journal: &mut Journal, shared: &Shared, row: &Arc<Row>) -> Result<(), String> {
-    let result = journal.append_row(Row::clone(row));
-    shared.note_health(result.as_ref().err());
-    shared.settle(row.seq, result.is_ok());
-    result.map(drop).map_err(|e| in_words(&e))
+/// Writes all in one commit; if that is refused, each by itself, so that one that may not be written keeps no other back.
+/// Answers for the last.
+fn write(journal: &mut Journal, shared: &Shared, rows: Vec<Arc<Row>>) -> Stored {
+    let together = journal.append_rows(&rows);
+    if let Ok(written) = together {
+        shared.note_health(None);
+        for row in &written {
+            shared.settle(row.get().seq, true);
+        }
+        return written.into_iter().next_back().ok_or_else(|| "nothing was written".to_owned());
+    }
+    let mut answer = Err("nothing was written".to_owned());
+    for row in rows {
+        let seq = row.seq;
+        let result = journal.append_rows(&[row]);
+        shared.note_health(result.as_ref().err());
+        shared.settle(seq, result.is_ok());
+        answer = match result {
+            Ok(written) => written.into_iter().next_back().ok_or_else(|| "nothing was written".to_owned()),
+            Err(e) => Err(in_words(&e)),
+        };
+    }
+    answer
 }
 
 /// What a person must know of a failed write.
@@ -190,56 +222,59 @@ impl Shared {
     }
 }
 
-impl Recorder {
-    /// Puts the event on disk, then tells it. An error is in words a person understands.
-    pub async fn record(&self, till: &str, opening: Option<&OpeningId>, event: Event) -> Result<Arc<Row>, String> {
-        self.begin(till, opening, event).await.unwrap_or_else(|_| Err("the journal has been closed".to_owned()))
+impl Order {
+    fn row(&mut self, till: &str, opening: Option<&OpeningId>, event: Event) -> Arc<Row> {
+        let seq = self.next;
+        self.next += 1;
+        Arc::new(Row { seq, at: clock::wall(), till: till.to_owned(), opening: opening.cloned(), event })
     }
+}
 
-    /// As [`Recorder::record`], with the place in the order taken now and the answer awaited later.
-    pub fn begin(
-        &self,
-        till: &str,
-        opening: Option<&OpeningId>,
-        event: Event,
-    ) -> oneshot::Receiver<Result<Arc<Row>, String>> {
+impl Recorder {
+    /// Puts the event on disk, then tells it. Its place in the order is taken now; the answer is awaited later.
+    pub fn begin(&self, till: &str, opening: Option<&OpeningId>, event: Event) -> oneshot::Receiver<Stored> {
         let (reply, answer) = oneshot::channel();
-        self.push(till, opening, event, Some(reply));
+        let mut order = self.shared.order();
+        let row = order.row(till, opening, event);
+        let before = std::mem::take(&mut order.behind);
+        match self.jobs.try_send(Job::Append { before, row: Arc::clone(&row), reply }) {
+            // The thread settles a row only after it can take this lock, so the place below is there in time.
+            Ok(()) => order.waiting.push_back(Waiting { row, ready: false }),
+            Err(mpsc::TrySendError::Full(Job::Append { before, reply, .. })) => {
+                order.behind = before;
+                drop(reply.send(Err("the disk is too slow".to_owned())));
+            }
+            Err(mpsc::TrySendError::Full(_) | mpsc::TrySendError::Disconnected(_)) => error!("the journal has been closed"),
+        }
         answer
     }
 
     /// Tells the event at once (after durable ones that were before it) and writes it behind.
     pub fn note(&self, till: &str, event: Event) {
-        self.push(till, None, event, None);
+        let mut order = self.shared.order();
+        let row = order.row(till, None, event);
+        order.waiting.push_back(Waiting { row: Arc::clone(&row), ready: true });
+        self.shared.tell(&mut order);
+        if order.behind.len() >= QUEUE {
+            error!(event = row.event.name(), "the disk is too slow: an event is not kept");
+            return;
+        }
+        order.behind.push(row);
+        drop(order);
+        self.shared.noted.notify_one();
     }
 
-    fn push(
-        &self,
-        till: &str,
-        opening: Option<&OpeningId>,
-        event: Event,
-        reply: Option<oneshot::Sender<Result<Arc<Row>, String>>>,
-    ) {
+    fn write_what_is_behind(&self) {
         let mut order = self.shared.order();
-        let row =
-            Arc::new(Row { seq: order.next, at: clock::wall(), till: till.to_owned(), opening: opening.cloned(), event });
-        order.next += 1;
-        let durable = reply.is_some();
-        if !durable {
-            order.waiting.push_back(Waiting { row: Arc::clone(&row), ready: true });
-            self.shared.tell(&mut order);
+        let rows = std::mem::take(&mut order.behind);
+        if rows.is_empty() {
+            return;
         }
-        match self.jobs.try_send(Job::Append { row: Arc::clone(&row), reply }) {
-            // The thread settles a row only after it can take this lock, so the place below is there in time.
-            Ok(()) if durable => order.waiting.push_back(Waiting { row, ready: false }),
+        match self.jobs.try_send(Job::Behind(rows)) {
             Ok(()) => {}
-            Err(mpsc::TrySendError::Full(Job::Append { reply: Some(reply), .. })) => {
-                drop(reply.send(Err("the disk is too slow".to_owned())));
-            }
-            Err(mpsc::TrySendError::Full(_)) => {
-                error!(event = row.event.name(), "the disk is too slow: an event is not kept")
-            }
-            Err(mpsc::TrySendError::Disconnected(_)) => error!("the journal has been closed"),
+            // They go with the next one that has room.
+            Err(mpsc::TrySendError::Full(Job::Behind(rows))) => order.behind = rows,
+            Err(mpsc::TrySendError::Full(_) | mpsc::TrySendError::Disconnected(_)) => error!("the journal has been closed"),
         }
     }
 
@@ -268,8 +303,8 @@ impl Recorder {
     ) -> Result<T, String> {
         let (reply, answer) = oneshot::channel();
         let job = Job::Ask(Box::new(move |journal| drop(reply.send(question(journal).map_err(|e| in_words(&e))))));
-        let jobs = self.jobs.clone();
-        if let Err(mpsc::TrySendError::Full(job)) = jobs.try_send(job) {
+        self.write_what_is_behind();
+        if let Err(mpsc::TrySendError::Full(job)) = self.jobs.try_send(job) {
             drop(job);
             return Err("the disk is too slow".to_owned());
         }

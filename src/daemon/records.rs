@@ -1,13 +1,13 @@
-//! The openings a till still has to do with: the newest one, and earlier ones that are owed a slip.
+//! The openings a till still has to do with: the newest one, and earlier ones that are owed a slip or need a person.
 use std::collections::VecDeque;
 
 use crate::{
     journal::Row,
-    opening::record::Record,
+    opening::record::{Record, Standing},
     shift::event::{Event, OpeningId},
 };
 
-/// Earlier openings that are kept for their slips. More of them pile up only at a printer that is off for days.
+/// Earlier openings that are kept. More of them pile up only at a printer that is off for days.
 const EARLIER: usize = 8;
 
 /// What the journal says of a till's openings, as far as something follows from it.
@@ -24,8 +24,11 @@ impl Records {
     pub(super) fn new(newest_first: impl IntoIterator<Item = Record>, second_slip: bool) -> Self {
         let mut all = newest_first.into_iter();
         let mut records = Self { current: all.next(), earlier: VecDeque::new(), second_slip };
+        let mut confirmed = records.current.as_ref().is_some_and(|r| matches!(r.standing, Standing::Confirmed { .. }));
         for record in all {
-            if records.is_owed_something(&record) {
+            let keep = owed(&record, second_slip) || (record.needs_a_person() && !confirmed);
+            confirmed |= matches!(record.standing, Standing::Confirmed { .. });
+            if keep {
                 records.earlier.push_front(record);
             }
         }
@@ -52,8 +55,10 @@ impl Records {
         let Some(id) = &row.opening else { return };
         if let Some(record) = self.earlier.iter_mut().chain(&mut self.current).find(|record| record.id == *id) {
             record.take(&row.event);
+            // With the register open, what stood in the way of an earlier count is over.
+            let open = self.current.as_ref().is_some_and(|r| matches!(r.standing, Standing::Confirmed { .. }));
             let second_slip = self.second_slip;
-            self.earlier.retain(|record| owed(record, second_slip));
+            self.earlier.retain(|record| owed(record, second_slip) || (record.needs_a_person() && !open));
             return;
         }
         if !matches!(row.event, Event::OpeningStarted { .. } | Event::OpeningCounted(_)) {
@@ -61,7 +66,7 @@ impl Records {
         }
         let new = Record::read(id, [(row.at, &row.event)]);
         let before = std::mem::replace(&mut self.current, new);
-        if let Some(before) = before.filter(|record| self.is_owed_something(record)) {
+        if let Some(before) = before.filter(|record| owed(record, self.second_slip) || record.needs_a_person()) {
             if self.earlier.len() >= EARLIER {
                 self.earlier.pop_front();
             }
@@ -69,8 +74,9 @@ impl Records {
         }
     }
 
-    fn is_owed_something(&self, record: &Record) -> bool {
-        owed(record, self.second_slip)
+    /// The newest one that a person must do something about.
+    pub(super) fn attention(&self) -> Option<&Record> {
+        self.current.iter().chain(self.earlier.iter().rev()).find(|record| record.needs_a_person())
     }
 }
 
@@ -127,6 +133,26 @@ mod tests {
         records.take(&row(1, slip("first")));
         records.take(&row(1, printed("first")));
         assert_eq!(ids(&records), [OpeningId::from_bits(2)], "its slip is over, so nothing follows from it any more");
+    }
+
+    #[test]
+    fn what_needs_a_person_is_kept_behind_later_openings_until_one_is_confirmed() {
+        let asked = Event::OpeningNeedsAttention {
+            kind: "attempts_used_up".into(),
+            why: "x".into(),
+            prompt: Default::default(),
+            session: None,
+        };
+        let mut records = Records::new([], false);
+        for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), asked] {
+            records.take(&row(1, event));
+        }
+        records.take(&row(2, started()));
+        records.take(&row(2, Event::OpeningCancelled { why: "x".into() }));
+        assert_eq!(records.attention().map(|r| r.id.clone()), Some(OpeningId::from_bits(1)));
+        records.take(&row(3, Event::OpeningCounted(sample::counted())));
+        records.take(&row(3, sample::confirmed()));
+        assert_eq!(records.attention(), None);
     }
 
     #[test]

@@ -12,13 +12,13 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
 use super::{
     desk::{Command, Known, LinkView, OpeningView, TillView, drawer_view, printer_view},
-    recorder::Recorder,
+    recorder::{Recorder, Stored},
     records::Records,
     said::{SAY_AGAIN, Said},
     session_watch::SessionWatch,
@@ -75,13 +75,13 @@ pub(super) struct House {
 
 /// What a past operation brought.
 enum Answer {
-    CountSaved { opening: OpeningId, result: Result<Arc<Row>, String> },
-    Stored { opening: OpeningId, result: Result<Arc<Row>, String> },
+    CountSaved { opening: OpeningId, result: Stored },
+    Stored { opening: OpeningId, result: Stored },
     Sent { opening: OpeningId, outcome: Outcome },
     Read { opening: OpeningId, read: Read },
     SessionChecked { opening: OpeningId, read: Read },
-    SlipIntent { begun: Begun, result: Result<Arc<Row>, String> },
-    Kept { opening: OpeningId, event: Event, result: Result<Arc<Row>, String> },
+    SlipIntent { begun: Begun, result: Stored },
+    Kept { opening: OpeningId, event: Event, result: Stored },
     Warmed,
 }
 
@@ -129,9 +129,17 @@ fn waits(timing: &config::Timing) -> Waits {
     }
 }
 
+/// Counted on another day than today, where the shop is. What was open then may have been closed since while this PC was off,
+/// so the drawer may ask; should Shopify say that it is still open, the question is taken back.
+fn is_of_another_day(record: &Record, shop: &config::Shop) -> bool {
+    let day = |at: Timestamp| at.to_zoned_datetime(shop.time_zone.clone()).date();
+    let counted = record.counted.as_ref().and_then(|counted| counted.time.parse().ok());
+    counted.is_some_and(|at: Timestamp| day(at) != day(clock::wall()))
+}
+
 fn fresh_id() -> OpeningId {
     let bits = getrandom::u64().unwrap_or_else(|_| {
-        // No random source at all: time is unique enough on one till, and the journal refuses a second use.
+        // No random source at all: time is unique enough on one till.
         u64::try_from(clock::wall().as_nanosecond() & i128::from(i64::MAX)).unwrap_or_default()
     });
     OpeningId::from_bits(bits)
@@ -151,22 +159,15 @@ impl Till {
         let records = Records::new(history.iter().filter_map(read), house.till.count.second_slip);
         let shift = match (&opening, records.current()) {
             (Some((id, _)), _) => Shift::resumed(settings, id.clone()),
-            (None, Some(record)) => match &record.standing {
-                Standing::NeedsAttention { prompt, .. } if record.needs_a_person() => {
-                    let open = record.holds_the_shift_open();
-                    Shift::needs_attention(settings, record.id.clone(), open, prompt.clone())
+            (None, _) => {
+                let open = records.current().is_some_and(|r| r.holds_the_shift_open() && !is_of_another_day(r, &house.shop));
+                match records.attention().map(|r| (r.id.clone(), &r.standing)) {
+                    Some((id, Standing::NeedsAttention { prompt, .. })) => {
+                        Shift::needs_attention(settings, id, open, prompt.clone())
+                    }
+                    Some(_) | None => Shift::new(settings, open),
                 }
-                Standing::Started
-                | Standing::Cancelled { .. }
-                | Standing::Counted
-                | Standing::Sending
-                | Standing::Waiting { .. }
-                | Standing::Unknown { .. }
-                | Standing::Confirmed { .. }
-                | Standing::Refused { .. }
-                | Standing::NeedsAttention { .. } => Shift::new(settings, record.holds_the_shift_open()),
-            },
-            (None, None) => Shift::new(settings, false),
+            }
         };
         let why = |what: &str| format!("{what} has not answered yet");
         let drawer = match (&house.till.drawer, &house.till.printer) {
@@ -247,6 +248,7 @@ impl Till {
         let interrupted = self.records.all().flat_map(|r| r.slips_interrupted().map(|kind| (r.id.clone(), kind.to_owned())));
         for (id, kind) in interrupted.collect::<Vec<_>>() {
             let why = "drawerbridge was restarted while the slip was printed: look whether it is there, else reprint it";
+            warn!(opening = %id, kind, why, "the slip is not proven");
             self.keep(id, Event::SlipNotProven { kind, why: why.to_owned() });
         }
         if self.opening.is_some() {
@@ -286,10 +288,7 @@ impl Till {
             self.opening_input(opening::Input::Tick);
         }
         if self.keep_again.is_some_and(|at| now >= at) {
-            self.keep_again = None;
-            for (opening, event) in std::mem::take(&mut self.unkept) {
-                self.keep(opening, event);
-            }
+            self.offer_again();
         }
         self.check_session();
         if now >= self.say_again {
@@ -301,12 +300,13 @@ impl Till {
 
     /// Design, "What we promise": whatever is unresolved for ten minutes is shown and logged.
     fn say_what_is_unresolved(&self) {
-        let Some(record) = self.records.current().filter(|r| r.counted.is_some()) else { return };
-        let (opening, state, why) = (&record.id, record.standing.name(), record.standing.why());
-        if record.needs_a_person() {
-            warn!(%opening, state, why, "a person must decide: see `drawerbridge openings show`");
-        } else if !record.standing.is_settled() {
-            warn!(%opening, state, why, "the count is safe, and Shopify has not confirmed it for ten minutes");
+        for record in self.records.all().filter(|r| r.counted.is_some()) {
+            let (opening, state, why) = (&record.id, record.standing.name(), record.standing.why());
+            if record.needs_a_person() {
+                warn!(%opening, state, why, "a person must decide: see `drawerbridge openings show`");
+            } else if !record.standing.is_settled() {
+                warn!(%opening, state, why, "the count is safe, and Shopify has not confirmed it for ten minutes");
+            }
         }
     }
 
@@ -318,8 +318,21 @@ impl Till {
         self.house.recorder.note(&self.house.till.name, event);
     }
 
+    /// What the journal could not take, in its order and before anything newer.
+    fn offer_again(&mut self) {
+        self.keep_again = None;
+        for (opening, event) in std::mem::take(&mut self.unkept) {
+            self.hand_over(opening, event);
+        }
+    }
+
     /// A fact for the journal. It is offered again until the journal takes it.
-    fn keep(&self, opening: OpeningId, event: Event) {
+    fn keep(&mut self, opening: OpeningId, event: Event) {
+        self.offer_again();
+        self.hand_over(opening, event);
+    }
+
+    fn hand_over(&self, opening: OpeningId, event: Event) {
         let answer = self.house.recorder.begin(&self.house.till.name, Some(&opening), event.clone());
         self.push(async move { Answer::Kept { opening, event, result: settled(answer).await } });
     }
@@ -347,7 +360,7 @@ impl Till {
             shift: if matches!(phase, Phase::Saved | Phase::Open) { "open" } else { "closed" },
             phase,
             wrong_numbers: self.shift.wrong_numbers(),
-            opening: self.records.current().map(OpeningView::of),
+            opening: self.records.current().map(|r| OpeningView::of(r, self.house.till.count.second_slip)),
         };
         self.view.send_if_modified(|old| {
             let changed = *old != view;
@@ -403,7 +416,7 @@ impl Till {
     }
 }
 
-async fn settled(answer: oneshot::Receiver<Result<Arc<Row>, String>>) -> Result<Arc<Row>, String> {
+async fn settled(answer: oneshot::Receiver<Stored>) -> Stored {
     answer.await.unwrap_or_else(|_| Err("the journal has been closed".to_owned()))
 }
 

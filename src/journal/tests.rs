@@ -36,7 +36,7 @@ fn what_was_appended_is_there_after_a_restart_and_numbers_go_on_rising() {
     assert_eq!(row.get().seq, 1);
     drop(journal);
     let mut journal = Journal::open(&desk.path).unwrap();
-    assert_eq!(journal.of_opening(&id(7)).unwrap(), [row.into_inner()]);
+    assert_eq!(journal.of_opening(&id(7)).unwrap(), [Row::clone(row.get())]);
     assert_eq!(journal.unresolved().unwrap(), [id(7)]);
     let next = journal.append(at(), "front-1", Some(&id(7)), &confirmed()).unwrap();
     assert_eq!(next.get().seq, 2 * SEQ_GAP);
@@ -225,7 +225,7 @@ fn numbers_leave_room_for_what_was_told_and_never_written() {
     let desk = desk();
     let mut journal = Journal::open(&desk.path).unwrap();
     let row = Row { seq: SEQ_GAP - 1, at: at(), till: String::new(), opening: None, event: Event::DrawerLeftOpen {} };
-    journal.append_row(row).unwrap();
+    journal.append_rows(&[Arc::new(row)]).unwrap();
     drop(journal);
     assert!(Journal::open(&desk.path).unwrap().next_seq() > SEQ_GAP - 1 + SEQ_GAP);
 }
@@ -251,4 +251,15 @@ fn a_fault_says_what_happened_and_whether_waiting_helps() {
     assert!(matches!(JournalError::file(path, std::io::Error::from_raw_os_error(28)), JournalError::Full), "ENOSPC");
     assert!(matches!(JournalError::file(path, std::io::Error::from_raw_os_error(30)), JournalError::ReadOnly), "EROFS");
     assert!(matches!(JournalError::file(path, std::io::Error::from_raw_os_error(13)), JournalError::Io { .. }), "EACCES");
+}
+
+#[test]
+fn a_till_that_was_renamed_still_has_its_openings() {
+    let desk = desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    journal.append(at(), "old name", Some(&id(1)), &counted("device-1")).unwrap();
+    journal.append(at(), "old name", Some(&id(1)), &confirmed()).unwrap();
+    journal.append(at(), "other", Some(&id(2)), &counted("device-2")).unwrap();
+    assert_eq!(journal.openings_of("new name", 8).unwrap(), []);
+    assert_eq!(journal.openings_of_device("new name", "device-1", 8).unwrap(), [id(1)]);
 }

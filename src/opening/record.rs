@@ -96,7 +96,23 @@ impl Standing {
 struct Slip {
     kind: String,
     said_settled: bool,
-    over: bool,
+    end: Option<SlipState>,
+}
+
+/// What became of the slip that people wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlipState {
+    /// None is due.
+    None,
+    /// It waits for the printer, or for Shopify's answer.
+    Owed,
+    /// Its bytes may be on their way.
+    Sending,
+    /// The printer proved it.
+    Printed,
+    /// Nothing proves it, and it is not repeated by itself.
+    NotProven,
 }
 
 /// Which slip is to be printed.
@@ -161,10 +177,12 @@ impl Record {
     /// What one more event changes.
     pub fn take(&mut self, event: &Event) {
         let standing = match event {
+            // What the disk refused at first is written later, behind what has happened since.
             Event::OpeningStarted { by } => {
                 self.by = Some(*by);
-                Standing::Started
+                return;
             }
+            Event::OpeningCancelled { .. } if self.counted.is_some() => return,
             Event::OpeningCancelled { why } => Standing::Cancelled { why: why.clone() },
             Event::OpeningCounted(counted) => {
                 self.counted = Some(counted.clone());
@@ -186,15 +204,11 @@ impl Record {
             },
             Event::SlipSending { kind } => {
                 let said_settled = self.standing.is_settled();
-                self.slips.push(Slip { kind: kind.clone(), said_settled, over: false });
+                self.slips.push(Slip { kind: kind.clone(), said_settled, end: None });
                 return;
             }
-            Event::SlipPrinted { kind, .. } | Event::SlipNotProven { kind, .. } => {
-                if let Some(slip) = self.slips.iter_mut().rev().find(|s| !s.over && s.kind == *kind) {
-                    slip.over = true;
-                }
-                return;
-            }
+            Event::SlipPrinted { kind, .. } => return self.slip_ended(kind, SlipState::Printed),
+            Event::SlipNotProven { kind, .. } => return self.slip_ended(kind, SlipState::NotProven),
             Event::ShiftClosed { .. } => {
                 self.shift_closed = true;
                 return;
@@ -211,6 +225,23 @@ impl Record {
         self.standing = standing;
     }
 
+    fn slip_ended(&mut self, kind: &str, end: SlipState) {
+        if let Some(slip) = self.slips.iter_mut().rev().find(|s| s.end.is_none() && s.kind == kind) {
+            slip.end = Some(end);
+        }
+    }
+
+    /// What became of the newest slip, copies included, or what is still to come.
+    #[must_use]
+    pub fn slip_state(&self, second_slip: bool) -> SlipState {
+        match self.slips.last() {
+            Some(Slip { end: None, .. }) => SlipState::Sending,
+            _ if self.slip_owed(second_slip).is_some() => SlipState::Owed,
+            Some(Slip { end: Some(end), .. }) => *end,
+            None => SlipState::None,
+        }
+    }
+
     /// A person must do something about it: it is said until somebody did.
     #[must_use]
     pub fn needs_a_person(&self) -> bool {
@@ -218,7 +249,8 @@ impl Record {
     }
 
     /// The shift counts as open: counted, and not refused or closed. Where Shopify says that a session is open which is not
-    /// ours, or which it does not show, the shop sells: the drawer must not ask for a float at each sale.
+    /// ours, or which it does not show, the shop sells: the drawer must not ask for a float at each sale. A session that only
+    /// may be ours and is closed keeps nobody from counting again.
     #[must_use]
     pub fn holds_the_shift_open(&self) -> bool {
         let open = match &self.standing {
@@ -227,7 +259,10 @@ impl Record {
             | Standing::Waiting { .. }
             | Standing::Unknown { .. }
             | Standing::Confirmed { .. } => true,
-            Standing::NeedsAttention { kind, .. } => matches!(kind.as_str(), "foreign_session" | "ambiguous"),
+            Standing::NeedsAttention { kind, session, .. } => match session {
+                Some(session) => session.status == "OPEN",
+                None => kind == "hidden_session",
+            },
             Standing::Started | Standing::Cancelled { .. } | Standing::Refused { .. } => false,
         };
         open && !self.shift_closed
@@ -263,7 +298,7 @@ impl Record {
 
     /// The kinds of slips whose sending began and whose end is not in the journal.
     pub fn slips_interrupted(&self) -> impl Iterator<Item = &str> {
-        self.slips.iter().filter(|s| !s.over).map(|s| s.kind.as_str())
+        self.slips.iter().filter(|s| s.end.is_none()).map(|s| s.kind.as_str())
     }
 }
 
@@ -308,6 +343,40 @@ mod tests {
         let over = || Event::SlipNotProven { kind: "first".into(), why: "x".into() };
         assert!(interrupted(&[counted(), slip("first"), over()]).is_empty());
         assert_eq!(interrupted(&[counted(), slip("first"), slip("copy"), over()]), ["copy"], "each by its own kind");
+    }
+
+    #[test]
+    fn what_is_written_late_changes_nothing_that_has_happened_since() {
+        let started = || Event::OpeningStarted { by: StartedBy::Drawer };
+        let late = record(&[counted(), confirmed(), started()]);
+        assert_eq!((late.standing.name(), late.by), ("confirmed", Some(StartedBy::Drawer)));
+        let cancelled = Event::OpeningCancelled { why: "x".into() };
+        assert_eq!(record(&[started(), counted(), cancelled]).standing.name(), "counted");
+    }
+
+    #[test]
+    fn the_newest_slip_is_told() {
+        let not_proven = || Event::SlipNotProven { kind: "first".into(), why: "x".into() };
+        let state = |events: &[Event]| record(events).slip_state(true);
+        assert_eq!(state(&[Event::OpeningStarted { by: StartedBy::Drawer }]), SlipState::None);
+        assert_eq!(state(&[counted()]), SlipState::Owed);
+        assert_eq!(state(&[counted(), slip("first")]), SlipState::Sending);
+        assert_eq!(state(&[counted(), confirmed(), slip("first"), not_proven()]), SlipState::NotProven);
+        assert_eq!(state(&[counted(), slip("first"), not_proven(), confirmed()]), SlipState::Owed, "the second one");
+        let copy = Event::SlipPrinted { kind: "copy".into(), proof: "GS r".into() };
+        assert_eq!(state(&[counted(), confirmed(), slip("first"), not_proven(), slip("copy"), copy]), SlipState::Printed);
+    }
+
+    #[test]
+    fn a_session_in_the_way_holds_the_shift_only_while_it_may_be_open() {
+        let asked = |kind: &str, status: Option<&str>| {
+            let session = status.map(|status| sample::session(9, status));
+            let event =
+                Event::OpeningNeedsAttention { kind: kind.into(), why: "x".into(), prompt: Default::default(), session };
+            record(&[counted(), event]).holds_the_shift_open()
+        };
+        assert!(asked("foreign_session", Some("OPEN")) && asked("hidden_session", None) && asked("ambiguous", Some("OPEN")));
+        assert!(!asked("ambiguous", Some("CLOSED")) && !asked("ambiguous", None) && !asked("attempts_used_up", None));
     }
 
     #[test]

@@ -224,7 +224,8 @@ pub enum Event {
     /// A person must decide.
     #[serde(rename = "opening.needs_attention")]
     OpeningNeedsAttention {
-        /// `foreign_session`, `attempts_used_up`, `ambiguous`, `stale`.
+        /// `foreign_session` (open, and not ours), `hidden_session` (said to be open, and not shown), `ambiguous` (one looks
+        /// like ours, or absence cannot be proven) or `attempts_used_up`.
         kind: String,
         /// What happened and what to do.
         why: String,

@@ -56,7 +56,7 @@ async fn an_event_that_could_not_be_written_is_never_told_and_holds_up_nothing()
             note: String::new(),
         })
     };
-    assert!(recorder.record("a", Some(&OpeningId::from_bits(1)), counted("d")).await.is_ok());
+    assert!(recorder.begin("a", Some(&OpeningId::from_bits(1)), counted("d")).await.unwrap().is_ok());
     let mut told = recorder.listen();
     let refused = recorder.begin("a", Some(&OpeningId::from_bits(2)), counted("d"));
     recorder.note("a", drawer());

@@ -44,7 +44,10 @@ impl Till {
                     let kind = kind.to_owned();
                     let event = match outcome {
                         PrintOutcome::Printed { by } => Event::SlipPrinted { kind, proof: by.to_owned() },
-                        PrintOutcome::NotProven { why } => Event::SlipNotProven { kind, why },
+                        PrintOutcome::NotProven { why } => {
+                            warn!(%opening, kind, why, "the slip is not proven");
+                            Event::SlipNotProven { kind, why }
+                        }
                     };
                     self.keep(opening, event);
                 }

@@ -9,12 +9,13 @@ use crate::{
     clock,
     daemon::{
         desk::Command,
+        recorder::Stored,
         said::SAY_AGAIN,
         session_watch,
         slips::Begun,
         words::{outcome_text, progress_of},
     },
-    journal::Row,
+    journal::{Durable, Row},
     opening::{self, Opening, Outcome, Read, Wait, record::Record},
     shift::{
         self,
@@ -34,6 +35,7 @@ impl Till {
                     }
                 }
                 shift::Output::Record { opening, event: event @ Event::OpeningCounted(_) } => {
+                    self.offer_again();
                     let answer = self.house.recorder.begin(&self.house.till.name, Some(&opening), event);
                     self.push(async move { Answer::CountSaved { opening, result: settled(answer).await } });
                 }
@@ -114,7 +116,7 @@ impl Till {
     }
 
     /// An event of the opening is on disk: the machines go on, the display says it, a slip may be due.
-    pub(super) fn stored(&mut self, opening: OpeningId, result: Result<Arc<Row>, String>) {
+    pub(super) fn stored(&mut self, opening: OpeningId, result: Stored) {
         let row = match result {
             Ok(row) => row,
             Err(why) => {
@@ -125,10 +127,10 @@ impl Till {
                 return;
             }
         };
-        self.records.take(&row);
+        self.records.take(row.get());
         self.said_store.over();
         self.opening_input(opening::Input::Stored);
-        if let Some(progress) = progress_of(&row.event) {
+        if let Some(progress) = progress_of(&row.get().event) {
             self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
         }
         if self.records.find(&opening).is_some_and(|r| r.needs_a_person() && r.holds_the_shift_open()) {
@@ -163,14 +165,14 @@ impl Till {
             }
             Answer::SessionChecked { opening, read } => self.session_checked(&opening, &read),
             Answer::SlipIntent { begun, result: Ok(row) } => {
-                self.records.take(&row);
-                self.print(begun);
+                self.records.take(row.get());
+                self.print(begun, &row);
             }
             Answer::SlipIntent { begun, result: Err(why) } => {
                 warn!(opening = %begun.opening, kind = begun.kind, why, "the slip waits, because the journal cannot note it");
                 self.slips.not_noted(clock::now());
             }
-            Answer::Kept { result: Ok(row), opening: _, event: _ } => self.kept(&row),
+            Answer::Kept { result: Ok(row), opening: _, event: _ } => self.kept(row.get()),
             Answer::Kept { opening, event, result: Err(why) } => {
                 warn!(%opening, event = event.name(), why, "an event could not be kept in the journal: it is tried again");
                 self.unkept.push((opening, event));
@@ -192,12 +194,12 @@ impl Till {
         }
     }
 
-    pub(super) fn count_saved(&mut self, opening: OpeningId, result: Result<Arc<Row>, String>) {
+    pub(super) fn count_saved(&mut self, opening: OpeningId, result: Stored) {
         match result {
             Ok(row) => {
-                self.records.take(&row);
+                self.records.take(row.get());
                 self.say_again = clock::now() + SAY_AGAIN;
-                if let Event::OpeningCounted(counted) = &row.event {
+                if let Event::OpeningCounted(counted) = &row.get().event {
                     let machine = Opening::new(opening.clone(), counted.clone(), waits(&self.house.timing));
                     self.opening = Some((opening.clone(), machine));
                     self.opening_input(opening::Input::Go);
@@ -240,7 +242,12 @@ impl Till {
         let Some(record) = self.session_to_watch().filter(|r| r.id == *opening) else { return };
         if session_watch::is_over(record, sessions) {
             let session_id = record.session().map_or_else(|| "unknown".to_owned(), |s| s.id.clone());
-            self.keep(opening.clone(), Event::ShiftClosed { session_id });
+            let again = |(id, event): &(OpeningId, Event)| id == opening && matches!(event, Event::ShiftClosed { .. });
+            if !self.unkept.iter().any(again) {
+                self.keep(opening.clone(), Event::ShiftClosed { session_id });
+            }
+        } else if sessions.sessions.iter().any(|s| s.status == "OPEN") {
+            self.shift_input(shift::Input::ShiftOpen);
         }
     }
 
@@ -266,7 +273,8 @@ impl Till {
         self.push(async move { Answer::SlipIntent { begun, result: settled(answer).await } });
     }
 
-    pub(super) fn print(&mut self, begun: Begun) {
+    /// `_intent`: proof that a restart knows of it.
+    pub(super) fn print(&mut self, begun: Begun, _intent: &Durable<Arc<Row>>) {
         let Some(printer) = &self.devices.printer else { return };
         match self.slips.compose(&begun, &self.records) {
             Ok((job, pieces)) => printer.print(job, pieces),
