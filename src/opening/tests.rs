@@ -398,7 +398,7 @@ fn a_restart_at_the_fence_reads_and_decides_as_the_fence_and_sends_nothing_again
     }
     assert_eq!(o.handle(t, Input::Tick), look());
     let outs = o.handle(t, Input::Read(all(vec![])));
-    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, .. })] if kind == "ambiguous"));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, .. })] if kind == "hidden_session"));
 }
 
 #[test]
