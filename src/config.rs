@@ -237,7 +237,7 @@ pub struct Count {
     pub expected_float: Option<Amount>,
     /// Expected amounts are never shown.
     pub blind: bool,
-    /// An opening older than this asks for a recount before it is sent.
+    /// When a count is too old to be sent without another look. Read and checked; the recount itself is not built yet.
     pub max_age: Duration,
     /// Decimals that keyed digits imply; default the currency's exponent.
     pub entry_exponent: u32,

@@ -14,7 +14,8 @@ use super::{
 const LONG: &str = "\
 Prints what the drawer's sense line proved within a second ([timing] kick_answer):
   opened         the drawer was shut and is open now
-  already_open   it stood open before the pulse
+  already_open   the sense line says that it stands open, so no pulse was sent; if it is shut, open_when is the wrong
+                 way round or nothing is wired
   not_proven     the pulse was sent, and nothing tells whether the drawer opened: it has no sensor, or the printer
                  says nothing about it; look at the drawer
   jammed         the pulse was sent and the drawer stayed shut: is it locked, or its cable loose?

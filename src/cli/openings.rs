@@ -10,11 +10,12 @@ use super::{
     ConfigArg,
     client::{Client, segment},
     complain, say, say_last,
-    words::{event_line, text, time, visible},
+    words::{event_line, slip, text, time, visible},
 };
 
 const LONG: &str = "\
-One line each: id, when it began, till, state, count, who counted, Shopify's session, and what stands in the way.
+One line each: id, when it began, till, state, count, who counted, Shopify's session, what stands in the way, and the
+slip when it is not printed yet or nothing proves it.
 States: started, counted, sending, waiting (no network: it is sent by itself), unknown (Shopify is being read),
 confirmed, refused, needs attention (a person must look), cancelled.
 
@@ -115,8 +116,9 @@ fn line(o: &Value) -> String {
     let session = text(o, "session_id").rsplit('/').next().filter(|n| !n.is_empty());
     let session = session.map(|number| format!("session {number}")).unwrap_or_default();
     let why = o.get("why").and_then(Value::as_str).map(|w| format!("  ({})", visible(w))).unwrap_or_default();
+    let slip = slip(o).map(|s| format!("  ({s})")).unwrap_or_default();
     let line = format!(
-        "{}  {}  {:<10} {:<15} {:>14}  {:<12} {session}{why}",
+        "{}  {}  {:<10} {:<15} {:>14}  {:<12} {session}{why}{slip}",
         text(o, "id"),
         time(text(o, "at")),
         text(o, "till"),
@@ -138,6 +140,9 @@ fn show(config: &ConfigArg, id: &str, json: bool) -> Result<ExitCode, ExitCode> 
         say(format!("{id} at {till}: {}", text(&found, "state").replace('_', " ")))?;
         if let Some(why) = found.get("why").and_then(Value::as_str) {
             say(format!("  {}", visible(why)))?;
+        }
+        if let Some(slip) = slip(&found) {
+            say(format!("  {slip}"))?;
         }
         for event in found.get("events").and_then(Value::as_array).into_iter().flatten() {
             say(format!("  {}", event_line(event)))?;
@@ -174,5 +179,10 @@ mod tests {
             line(&refused),
             "8R0NM4RDQ6  2026-11-24T12:00:00Z  front-1    needs attention     150.00 USD  Robin          (look at the register)"
         );
+        let owed = json!({ "id": "8R0NM4RDQ6", "at": "2026-11-24T12:00:00Z", "till": "front-1", "state": "confirmed",
+            "total": "150.00", "currency": "USD", "staff": "Robin", "why": null, "slip": "owed",
+            "session_id": "gid://shopify/PointOfSaleDevicePaymentSession/1001" });
+        let line = line(&owed);
+        assert!(line.ends_with("Robin        session 1001  (slip waits for the printer)"), "{line}");
     }
 }

@@ -8,6 +8,11 @@ use tokio::{
     sync::watch,
 };
 use tracing::{error, warn};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use super::{ConfigArg, TRY_LATER, complain, runtime, unusable, with_causes};
 use crate::{
@@ -24,14 +29,15 @@ Files:    beside the journal (journal.db): journal.db-wal and journal.db-shm of 
           journal), journal.db.addr (where the API listens, for `status` and `kick`), and api-token (made at the first
           start, mode 0600) unless [api] token_file names another place.
 Settings: DRAWERBRIDGE_CONFIG names the configuration; DRAWERBRIDGE_LOG what is logged: error, warn, info (the default),
-          debug, trace.
+          debug, trace, off; or MODULE=LEVEL and a level for the rest, with commas between.
 
 Exit codes: 0 stopped by a signal; 1 failed, for example a newer journal or a second signal; 75 try again later: another
 daemon holds the journal, or another program the API's port; 78 configuration.
 
 Examples:
   drawerbridge run --config drawerbridge.toml
-  DRAWERBRIDGE_LOG=debug drawerbridge run";
+  DRAWERBRIDGE_LOG=debug drawerbridge run
+  DRAWERBRIDGE_LOG=drawerbridge::shopify=debug,info drawerbridge run";
 
 /// Run the daemon.
 #[derive(Args)]
@@ -60,16 +66,44 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
     }
 }
 
+/// What chooses what is logged.
+const LOG: &str = "DRAWERBRIDGE_LOG";
+
 /// Logs go to stderr; journald puts its own time before each line.
 pub(super) fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("DRAWERBRIDGE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let asked = std::env::var_os(LOG).unwrap_or_default();
+    let filter = log_filter(&asked.to_string_lossy()).unwrap_or_else(|why| {
+        complain(why);
+        usual_log()
+    });
     let of_journald = std::env::var_os("JOURNAL_STREAM").is_some();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    // Without colours, on a terminal too: a log is copied into mails, and escape codes would travel along.
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
+    let filtered = tracing_subscriber::registry().with(filter);
     // A second subscriber (the demo in tests) keeps the first.
-    let result = if of_journald { log.without_time().try_init() } else { log.try_init() };
+    let result = if of_journald { filtered.with(log.without_time()).try_init() } else { filtered.with(log).try_init() };
     drop(result);
+}
+
+fn usual_log() -> Targets {
+    Targets::new().with_default(LevelFilter::INFO)
+}
+
+/// Reads `debug` or `drawerbridge::shopify=debug,info`. A word alone is a level: taken for a module, as the library would, a
+/// misspelled one would silence everything.
+fn log_filter(asked: &str) -> Result<Targets, String> {
+    let parts: Vec<&str> = asked.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() {
+        return Ok(usual_log());
+    }
+    let levels = parts.iter().all(|part| part.rsplit('=').next().is_some_and(|level| level.parse::<LevelFilter>().is_ok()));
+    let read = if levels { parts.join(",").parse().ok() } else { None };
+    read.ok_or_else(|| {
+        format!(
+            "{LOG}={asked:?} is not understood, so info is logged: give error, warn, info, debug, trace or off, or for example \
+             drawerbridge::shopify=debug,info"
+        )
+    })
 }
 
 async fn supervise(settings: Settings) -> ExitCode {
@@ -145,4 +179,39 @@ fn feed_the_watchdog(recorder: Recorder) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn a_plain_level_holds_for_every_module_and_for_names_that_are_none() {
+        for (asked, least) in [("", Level::INFO), ("info", Level::INFO), (" debug ,", Level::DEBUG), ("WARN", Level::WARN)] {
+            let filter = log_filter(asked).unwrap();
+            for target in ["drawerbridge::daemon::till", "printer", "hyper"] {
+                assert!(filter.would_enable(target, &least), "{asked:?} {target}");
+                assert!(!filter.would_enable(target, &Level::TRACE), "{asked:?} {target}");
+            }
+        }
+        assert!(!log_filter("off").unwrap().would_enable("drawerbridge", &Level::ERROR));
+    }
+
+    #[test]
+    fn one_module_can_say_more_than_the_rest() {
+        let filter = log_filter("drawerbridge::shopify=debug, info").unwrap();
+        assert!(filter.would_enable("drawerbridge::shopify::client", &Level::DEBUG));
+        assert!(!filter.would_enable("drawerbridge::daemon", &Level::DEBUG));
+        assert!(filter.would_enable("printer", &Level::INFO));
+    }
+
+    #[test]
+    fn a_misspelled_level_is_said_and_not_taken_for_a_module() {
+        for asked in ["inof", "debug,loud", "drawerbridge=loud", "a=b=debug", "a[{b=debug", "9"] {
+            let why = log_filter(asked).unwrap_err();
+            assert!(why.contains(asked) && why.contains("so info is logged"), "{why}");
+        }
+    }
 }

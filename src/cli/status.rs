@@ -9,7 +9,7 @@ use super::{
     ConfigArg,
     client::Client,
     say, say_last,
-    words::{time, visible},
+    words::{slip, time, visible},
 };
 
 const LONG: &str = "\
@@ -51,8 +51,6 @@ fn shown(args: &StatusArgs) -> Result<ExitCode, ExitCode> {
     let ready = client.send(Method::GET, "/readyz", None)?;
     if !ready.is_good() {
         say(format!("not ready: {}", visible(&ready.detail())))?;
-    } else if let Some(journal) = answer.get("journal").and_then(journal) {
-        say(format!("journal: {journal}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -62,7 +60,7 @@ fn lines(till: &Value) -> Vec<String> {
     let mut lines = vec![format!("{}: {}", text(till, "/name"), shift(till))];
     let mut add = |what: &str, text: String| lines.push(format!("  {what:<8} {text}"));
     let drawer = text(till, "/drawer/state").replace('_', " ");
-    add("drawer", format!("{drawer}{}{}", because(till, "/drawer"), since(till, "/drawer")));
+    add("drawer", format!("{drawer}{}{}", since(till, "/drawer"), because(till, "/drawer")));
     for (what, path) in [("printer", "/printer"), ("display", "/display")] {
         match till.pointer(path) {
             Some(Value::Object(_)) if what == "printer" => add(what, printer(till)),
@@ -82,15 +80,12 @@ fn lines(till: &Value) -> Vec<String> {
         Some(1) => add("staff", "a wrong staff number was keyed last".to_owned()),
         Some(n) => add("staff", format!("{n} wrong staff numbers in a row: keys are heard more slowly")),
     }
-    if let Some(journal) = till.get("journal").and_then(journal) {
-        add("journal", journal);
-    }
     match till.get("opening") {
         Some(opening @ Value::Object(_)) => {
             add("opening", opening_line(opening));
             let why = opening.get("why").and_then(Value::as_str).map(visible);
             let todo = what_to_do(&text(opening, "/state")).map(str::to_owned);
-            for more in why.into_iter().chain(todo) {
+            for more in why.into_iter().chain(todo).chain(slip(opening)) {
                 add("", more);
             }
         }
@@ -113,7 +108,7 @@ fn shift(till: &Value) -> String {
         "saved" => ", the count is on disk and Shopify's answer outstanding",
         _ => "",
     };
-    format!("shift {}{}{doing}", text(till, "/shift"), since(till, ""))
+    format!("shift {}{doing}", text(till, "/shift"))
 }
 
 fn because(of: &Value, path: &str) -> String {
@@ -173,20 +168,6 @@ fn what_to_do(state: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether the journal takes what happens, in whatever shape the daemon says it.
-fn journal(said: &Value) -> Option<String> {
-    match said {
-        Value::Bool(true) => Some("can be written".to_owned()),
-        Value::Bool(false) => Some("CANNOT be written: free space on its disk; no count can be saved until then".to_owned()),
-        Value::String(words) => Some(visible(words)),
-        Value::Object(_) => {
-            let state = text(said, "/state").replace('_', " ");
-            Some(format!("{state}{}{}", since(said, ""), because(said, "")))
-        }
-        Value::Null | Value::Number(_) | Value::Array(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -196,27 +177,26 @@ mod tests {
     #[test]
     fn a_till_in_trouble_says_why_and_what_to_do() {
         let till = json!({
-            "name": "front-1", "shift": "closed", "phase": "idle", "since": "2026-11-24T12:00:00.5Z", "wrong_numbers": 4,
-            "drawer": { "state": "unknown", "why": "the printer does not answer" },
+            "name": "front-1", "shift": "closed", "phase": "idle", "wrong_numbers": 4,
+            "drawer": { "state": "unknown", "why": "the printer does not answer", "since": "2026-11-24T12:01:00Z" },
             "printer": { "link": "down", "why": "its cable is out", "since": "2026-11-24T12:01:00Z" },
-            "display": null, "keypads": [{ "link": "up" }],
-            "journal": { "state": "failing", "why": "the disk is full" },
+            "display": null, "keypads": [{ "link": "up", "why": null, "since": "2026-11-24T11:00:00Z" }],
             "opening": { "id": "8R0NM4RDQ6", "state": "refused", "total": "150.00", "currency": "USD", "staff": "Robin",
-                "why": "the currency is another one", "session_id": null },
+                "why": "the currency is another one", "session_id": null, "slip": "not_proven" },
         });
         assert_eq!(
             lines(&till),
             [
-                "front-1: shift closed since 2026-11-24T12:00:00Z",
-                "  drawer   unknown, because the printer does not answer",
+                "front-1: shift closed",
+                "  drawer   unknown since 2026-11-24T12:01:00Z, because the printer does not answer",
                 "  printer  down since 2026-11-24T12:01:00Z, because its cable is out",
                 "  display  none in the configuration",
-                "  keypad   up",
+                "  keypad   up since 2026-11-24T11:00:00Z",
                 "  staff    4 wrong staff numbers in a row: keys are heard more slowly",
-                "  journal  failing, because the disk is full",
                 "  opening  8R0NM4RDQ6, refused, 150.00 USD counted by Robin",
                 "           the currency is another one",
                 "           to do: mend what Shopify names, then open the drawer and count again",
+                "           slip not proven: look at the paper, else `drawerbridge reprint 8R0NM4RDQ6`",
             ]
         );
     }

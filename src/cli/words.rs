@@ -95,6 +95,19 @@ fn money(amount: &str, currency: &str) -> String {
     exact().map_or_else(|| format!("{amount} {currency}"), |exact| format!("{exact} {currency}"))
 }
 
+/// Where an opening's slip stands, when somebody may wonder: a printed one, or one that nobody owes, needs no word.
+pub(super) fn slip(opening: &Value) -> Option<String> {
+    match text(opening, "slip") {
+        "owed" => Some("slip waits for the printer".to_owned()),
+        "sending" => Some("slip is being printed".to_owned()),
+        "not_proven" => {
+            let id = visible(text(opening, "id"));
+            Some(format!("slip not proven: look at the paper, else `drawerbridge reprint {id}`"))
+        }
+        _ => None,
+    }
+}
+
 /// Control characters become visible.
 pub(super) fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
@@ -122,6 +135,18 @@ mod tests {
              note=\"from the safe\""
         );
         assert!(event_block(&event).contains(&format!("  {:<26} 150.00 USD", "balance")));
+    }
+
+    #[test]
+    fn a_slip_is_spoken_of_until_it_is_printed() {
+        let said = |state: &str| slip(&json!({ "id": "8R0NM4RDQ6", "slip": state }));
+        assert_eq!(said("owed").unwrap(), "slip waits for the printer");
+        assert_eq!(said("sending").unwrap(), "slip is being printed");
+        assert_eq!(
+            said("not_proven").unwrap(),
+            "slip not proven: look at the paper, else `drawerbridge reprint 8R0NM4RDQ6`"
+        );
+        assert_eq!((said("none"), said("printed"), slip(&json!({ "id": "8R0NM4RDQ6" }))), (None, None, None));
     }
 
     #[test]

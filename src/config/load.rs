@@ -229,7 +229,7 @@ fn beside_journal(journal: &Path) -> Vec<PathBuf> {
         name.push(end);
         PathBuf::from(name)
     };
-    vec![journal.with_extension("lock"), with(".addr"), with("-wal"), with("-shm"), with("-journal")]
+    vec![with(".lock"), with(".addr"), with("-wal"), with("-shm"), with("-journal")]
 }
 
 fn api_settings(

@@ -1,7 +1,15 @@
 //! `drawerbridge demo`, as a newcomer plays it.
-use std::{fs, path::Path, thread};
+use std::{
+    fs::{self, File},
+    io::Read as _,
+    path::Path,
+    process::Stdio,
+    thread,
+};
 
-use super::{Ran, run, run_with_input};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use super::{Ran, program, run, run_with_input};
 
 /// Plays a run to its end in a folder of its own.
 fn play(folder: &Path, more: &[&str]) -> Ran {
@@ -82,4 +90,24 @@ fn a_demo_whose_reader_leaves_ends_quietly() {
     let dir = folder.path().join("unread");
     let output = super::program(&["demo", "--dir", dir.to_str().unwrap()]).stdout(writer).output().unwrap();
     Ran::of(output).ended(0, &[], &[]);
+}
+
+#[test]
+fn a_log_on_a_terminal_is_the_same_plain_text_as_in_a_file() {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let terminal = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = File::options().read(true).write(true).open(terminal).unwrap();
+    let mut demo = program(&["demo", "--log"]);
+    let mut child = demo.stdout(Stdio::null()).stderr(terminal).spawn().unwrap();
+    // The command holds the terminal open too; without it the end of the program is the end of the text.
+    drop(demo);
+    let mut log = Vec::new();
+    // A terminal that nobody has open any more ends with an error instead of an end of file.
+    let end = File::from(master).read_to_end(&mut log).unwrap_err();
+    let log = String::from_utf8(log).unwrap();
+    assert_eq!(end.raw_os_error(), Some(rustix::io::Errno::IO.raw_os_error()), "{end}: {log}");
+    assert!(child.wait().unwrap().success(), "{log}");
+    assert!(log.contains(" INFO ") && !log.contains('\u{1b}'), "{log}");
 }

@@ -71,7 +71,11 @@ fn help_teaches_with_examples_and_exit_codes() {
         &["DRAWERBRIDGE_LOG", "SIGTERM", "journal.db.lock", "journal.db.addr", "api-token", "75", "78"],
         &[],
     );
-    run(&["kick", "--help"]).ended(0, &["not_proven", "nothing tells whether the drawer opened", "75"], &[]);
+    run(&["kick", "--help"]).ended(
+        0,
+        &["not_proven", "nothing tells whether the drawer opened", "so no pulse was sent", "75"],
+        &[],
+    );
     #[cfg(feature = "demo")]
     run(&["demo", "--help"]).ended(0, &["Examples:", "--fault drop-after", "--interactive"], &[]);
 }

@@ -149,6 +149,10 @@ async fn a_day_at_one_till_on_the_command_line() {
 
     // What passes by itself: another daemon's journal, a cable that is out.
     shop.run(&["run"]).ended(75, &[], &["in use by another drawerbridge"]);
+    let mut misspelled = program(&["run"]);
+    misspelled.env("DRAWERBRIDGE_CONFIG", shop.bench.config()).env("DRAWERBRIDGE_LOG", "inof");
+    let ran = Ran::of(misspelled.output().unwrap()).ended(75, &[], &["DRAWERBRIDGE_LOG=\"inof\"", "so info is logged"]);
+    assert_eq!(ran.stderr.matches("DRAWERBRIDGE_LOG").count(), 1, "{}", ran.stderr);
     till.printer.unplug();
     shop.until(0, |view| view["printer"]["link"] == "down").await;
     shop.kick(&[]).await.ended(75, &[], &["printer"]);

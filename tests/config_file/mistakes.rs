@@ -276,7 +276,7 @@ fn a_list_that_is_cut_says_so() {
 
 #[test]
 fn a_secret_is_not_where_the_daemon_writes() {
-    for name in ["journal.lock", "journal.db.addr", "journal.db-wal", "journal.db-shm"] {
+    for name in ["journal.db.lock", "journal.db.addr", "journal.db-wal", "journal.db-shm"] {
         let problems = read(&with("\"access-token\"", &format!("{name:?}"))).unwrap_err();
         let all: Vec<_> = problems.iter().collect();
         assert_eq!((all.len(), all[0].line), (1, 9), "{problems}");
