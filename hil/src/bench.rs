@@ -6,6 +6,7 @@ pub mod client;
 pub mod config;
 pub mod console;
 pub mod daemon;
+pub mod disk;
 pub mod slips;
 pub mod spec;
 pub mod stage;
@@ -148,6 +149,11 @@ impl Bench {
     #[must_use]
     pub fn config(&self) -> PathBuf {
         self.dir.join("config.toml")
+    }
+    /// The daemon's journal, once it has made one.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.dir.join("journal.db")
     }
     /// Keeps a temporary folder on disk, and says where it is.
     pub fn keep(&mut self) -> &Path {

@@ -148,7 +148,6 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
             options.iter().try_for_each(|option| spec.set(option))?;
             let bench = Bench::start(spec).await.map_err(|e| format!("the till cannot be brought up: {e}"))?;
             let program = find_program(daemon).ok();
-            println!("{}", console::greeting(&bench, program.as_deref()));
             console::serve(bench, program, |line| println!("{line}")).await.map_err(|e| format!("the terminal: {e}"))?;
             Ok(ExitCode::SUCCESS)
         }

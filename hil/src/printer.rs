@@ -198,6 +198,8 @@ struct Core {
     line: Line,
     machine: Mutex<Machine>,
     events: broadcast::Sender<PrinterEvent>,
+    /// Has heard everything from the beginning, for the first who asks.
+    heard: Mutex<Option<broadcast::Receiver<PrinterEvent>>>,
     /// The machine's next deadline may have changed.
     wake: Notify,
     /// There may be room in the buffer again.
@@ -296,6 +298,10 @@ impl Core {
     async fn watch_hosts(self: Arc<Self>) {
         let mut connection = self.line.connection();
         let mut was = false;
+        // A host may have come before this task has begun.
+        if *connection.borrow() {
+            connection.mark_changed();
+        }
         while connection.changed().await.is_ok() {
             let there = *connection.borrow_and_update();
             // The same again: there was a change and one back, faster than we were told.
@@ -316,10 +322,13 @@ impl Core {
 impl Printer {
     /// Starts a printer on its wire.
     pub async fn spawn(spec: PrinterSpec, attach: Attach) -> io::Result<Printer> {
+        // As soon as there is a line, there may be a host.
+        let (events, heard) = broadcast::channel(EVENT_DEPTH);
         let core = Arc::new(Core {
             line: Line::open(attach).await?,
             machine: Mutex::new(Machine::new(spec)),
-            events: broadcast::Sender::new(EVENT_DEPTH),
+            events,
+            heard: Mutex::new(Some(heard)),
             wake: Notify::new(),
             room: Notify::new(),
         });
@@ -475,6 +484,12 @@ impl Printer {
     /// The pulses so far.
     pub fn kicks(&self) -> Vec<Kick> {
         lock(&self.0.core.machine).kicks.clone()
+    }
+
+    /// What has happened since the printer was made, and what happens: for the first who asks, and with up to
+    /// `EVENT_DEPTH` events that came before he did. For all others as [`Printer::events`].
+    pub fn events_from_the_first(&self) -> broadcast::Receiver<PrinterEvent> {
+        lock(&self.0.core.heard).take().unwrap_or_else(|| self.events())
     }
 
     /// What happens, as it happens.

@@ -15,7 +15,7 @@ use tokio::{
     sync::mpsc,
 };
 
-pub use watch::{News, watch_printer};
+pub use watch::{News, Watcher, watch_printer};
 
 use super::{
     Bench, config, slips,
@@ -60,16 +60,19 @@ fn quoted(path: &Path) -> String {
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// Serves until `quit` or a signal; the end of the input is no reason to stop. `print` gets whole lines.
+/// Greets and serves until `quit` or a signal; the end of the input is no reason to stop. `print` gets whole lines.
 pub async fn serve(bench: Bench, program: Option<PathBuf>, print: impl FnMut(&str)) -> io::Result<()> {
     let (tell, told) = mpsc::channel(LINES);
+    let mut watchers = Vec::new();
     for (n, till) in bench.tills.iter().enumerate() {
-        watch::watch_till(till, n, &tell);
+        watchers.extend(watch::watch_till(till, n, &tell));
     }
-    watch::watch_shop(&bench.api, tell);
+    watchers.push(watch::watch_shop(&bench.api, tell));
+    let mut terminal = Terminal::new(told, watchers, print)?;
+    // Who is greeted may come at once: everything is watched by now.
+    (terminal.print)(&greeting(&bench, program.as_deref()));
     let mut stage = Stage::new(bench, program);
     let mut play = Play::new(&stage, Manner::Terminal);
-    let mut terminal = Terminal::new(told, print)?;
     let tills: Vec<_> = stage.bench.tills.iter().map(|till| (till.name.clone(), till.printer.clone())).collect();
     let dir = stage.bench.dir().to_path_buf();
     let keep = |till: usize, index: usize| {
@@ -88,14 +91,15 @@ pub async fn serve(bench: Bench, program: Option<PathBuf>, print: impl FnMut(&st
             None => break,
         }
     }
+    terminal.finish(&keep).await;
     Ok(())
 }
 
 /// The same for a printer alone: what is done at a printer and its drawer can be said. Slips are kept in `dir`, if given.
 pub async fn serve_printer(printer: &Printer, dir: Option<&Path>, print: impl FnMut(&str)) -> io::Result<()> {
     let (tell, told) = mpsc::channel(LINES);
-    watch_printer(printer, 0, tell);
-    let mut terminal = Terminal::new(told, print)?;
+    let watchers = vec![watch_printer(printer, 0, tell)];
+    let mut terminal = Terminal::new(told, watchers, print)?;
     let keep = |_: usize, index: usize| kept(slips::save(dir?, "front-1", printer, index));
     while let Some(line) = terminal.line(&keep).await {
         let Some(step) = terminal.understood(&line) else { continue };
@@ -111,6 +115,7 @@ pub async fn serve_printer(printer: &Printer, dir: Option<&Path>, print: impl Fn
             None => break,
         }
     }
+    terminal.finish(&keep).await;
     Ok(())
 }
 
@@ -124,6 +129,7 @@ fn kept(saved: io::Result<Option<String>>) -> Option<String> {
 /// Input, output and signals of one terminal.
 struct Terminal<P> {
     told: mpsc::Receiver<News>,
+    watchers: Vec<Watcher>,
     lines: Option<Lines<Box<dyn AsyncBufRead + Unpin + Send>>>,
     interrupt: Signal,
     terminate: Signal,
@@ -131,10 +137,10 @@ struct Terminal<P> {
 }
 
 impl<P: FnMut(&str)> Terminal<P> {
-    fn new(told: mpsc::Receiver<News>, print: P) -> io::Result<Self> {
+    fn new(told: mpsc::Receiver<News>, watchers: Vec<Watcher>, print: P) -> io::Result<Self> {
         let stdin: Box<dyn AsyncBufRead + Unpin + Send> = Box::new(BufReader::new(tokio::io::stdin()));
         let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Self { told, lines: Some(stdin.lines()), interrupt, terminate, print })
+        Ok(Self { told, watchers, lines: Some(stdin.lines()), interrupt, terminate, print })
     }
 
     /// The next line somebody says; `None` is a signal or `quit`. What happens meanwhile is told.
@@ -161,33 +167,72 @@ impl<P: FnMut(&str)> Terminal<P> {
         }
     }
 
-    /// Carries something out while the devices are listened to; `None` when a signal came first.
+    /// Carries something out while the devices are listened to; what it has caused is told before this returns. `None` when
+    /// a signal came first.
     async fn meanwhile<T>(
         &mut self,
         doing: impl Future<Output = T>,
         keep: &impl Fn(usize, usize) -> Option<String>,
     ) -> Option<T> {
-        let mut doing = pin!(doing);
+        let Self { told, watchers, interrupt, terminate, print, lines: _ } = self;
+        let mut done = pin!(async {
+            let done = doing.await;
+            caught_up(watchers).await;
+            done
+        });
         loop {
             tokio::select! {
-                // What has happened is told before what is answered.
                 biased;
-                _ = self.interrupt.recv() => return None,
-                _ = self.terminate.recv() => return None,
-                Some(news) = self.told.recv() => match news {
-                    News::Line(line) => (self.print)(&line),
-                    News::Slip { till, index } => if let Some(line) = keep(till, index) {
-                        (self.print)(&line);
-                    },
-                },
-                done = &mut doing => return Some(done),
+                _ = interrupt.recv() => return None,
+                _ = terminate.recv() => return None,
+                Some(news) = told.recv() => tell(news, print, keep),
+                done = &mut done => {
+                    // What came between the look above and this one.
+                    while let Ok(news) = told.try_recv() {
+                        tell(news, print, keep);
+                    }
+                    return Some(done);
+                }
             }
+        }
+    }
+
+    /// Tells, and keeps, what has happened until now: a slip that is cut is not lost because somebody says `quit`.
+    async fn finish(&mut self, keep: &impl Fn(usize, usize) -> Option<String>) {
+        let watchers = std::mem::take(&mut self.watchers);
+        let mut all = pin!(caught_up(&watchers));
+        loop {
+            tokio::select! {
+                biased;
+                Some(news) = self.told.recv() => tell(news, &mut self.print, keep),
+                () = &mut all => break,
+            }
+        }
+        while let Ok(news) = self.told.try_recv() {
+            tell(news, &mut self.print, keep);
         }
     }
 
     /// The step that a line means; help and mistakes are answered here.
     fn understood(&mut self, line: &str) -> Option<Step> {
         understood(line, &mut self.print)
+    }
+}
+
+async fn caught_up(watchers: &[Watcher]) {
+    for watcher in watchers {
+        watcher.caught_up().await;
+    }
+}
+
+fn tell(news: News, print: &mut impl FnMut(&str), keep: &impl Fn(usize, usize) -> Option<String>) {
+    match news {
+        News::Line(line) => print(&line),
+        News::Slip { till, index } => {
+            if let Some(line) = keep(till, index) {
+                print(&line);
+            }
+        }
     }
 }
 
@@ -218,7 +263,7 @@ mod tests {
     use crate::bench::{BenchSpec, now};
 
     fn terminal<P: FnMut(&str)>(told: mpsc::Receiver<News>, said: &'static str, print: P) -> Terminal<P> {
-        let mut terminal = Terminal::new(told, print).unwrap();
+        let mut terminal = Terminal::new(told, Vec::new(), print).unwrap();
         let said: Box<dyn AsyncBufRead + Unpin + Send> = Box::new(said.as_bytes());
         terminal.lines = Some(said.lines());
         terminal
@@ -283,6 +328,25 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_sentence_causes_is_told_before_it_is_answered() {
+        let attach = crate::line::Attach::Tcp { listen: ([127, 0, 0, 1], 0).into() };
+        let printer = Printer::spawn(crate::printer::PrinterSpec::default(), attach).await.unwrap();
+        let (tell, told) = mpsc::channel(LINES);
+        let lines = std::cell::RefCell::new(Vec::new());
+        let mut terminal = terminal(told, "", |line: &str| lines.borrow_mut().push(line.to_owned()));
+        terminal.watchers = vec![watch_printer(&printer, 0, tell)];
+        for round in 1..=100 {
+            terminal.meanwhile(async { printer.key() }, &|_, _| None).await.unwrap();
+            assert_eq!(lines.borrow().last().map(String::as_str), Some("drawer   open"), "round {round}");
+            terminal.meanwhile(async { printer.push_drawer_shut() }, &|_, _| None).await.unwrap();
+            assert_eq!(lines.borrow().last().map(String::as_str), Some("drawer   closed"), "round {round}");
+        }
+        printer.key();
+        terminal.finish(&|_, _| None).await;
+        assert_eq!(lines.borrow().len(), 201);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn the_end_of_the_input_is_not_the_end_and_quit_is() {
         let keep = |_, _| None;
         let mut at_end = terminal(mpsc::channel(1).1, "", |_: &str| {});
@@ -292,14 +356,20 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_slip_is_kept_as_it_comes_out() {
+    async fn a_slip_is_kept_as_it_comes_out_also_one_that_came_before_anybody_watched() {
         let dir = tempfile::tempdir().unwrap();
         let attach = crate::line::Attach::Tcp { listen: ([127, 0, 0, 1], 0).into() };
         let printer = Printer::spawn(crate::printer::PrinterSpec::default(), attach).await.unwrap();
         let (tell, mut told) = mpsc::channel(LINES);
-        watch_printer(&printer, 0, tell);
         let mut host = tokio::net::TcpStream::connect(printer.line().addr().unwrap()).await.unwrap();
         tokio::io::AsyncWriteExt::write_all(&mut host, b"TOTAL 150.00\n\x1DV\x00").await.unwrap();
+        let deadline = now() + Duration::from_secs(5);
+        while printer.slip_count() == 0 {
+            assert!(now() < deadline, "nothing is cut");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        watch_printer(&printer, 0, tell);
+        assert_eq!(told.recv().await, Some(News::Line("printer  somebody opened the port".into())));
         let index = loop {
             if let News::Slip { index, .. } = told.recv().await.unwrap() {
                 break index;

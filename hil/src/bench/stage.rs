@@ -9,6 +9,7 @@ use super::{
     client::{DaemonApi, EventLog},
     config::STAFF,
     daemon::{Daemon, Log},
+    disk::HeldJournal,
 };
 use crate::{
     admin::{Fault, FaultRule, Operation},
@@ -42,6 +43,8 @@ pub struct Stage {
     pub events_at: Vec<usize>,
     /// Somebody else's connection to a printer.
     other_client: Option<TcpStream>,
+    /// The journal, while it takes nothing.
+    held_journal: Option<HeldJournal>,
 }
 
 impl Stage {
@@ -60,6 +63,7 @@ impl Stage {
             frames_at_key,
             events_at,
             other_client: None,
+            held_journal: None,
         }
     }
     /// The till's devices.
@@ -150,6 +154,15 @@ impl Stage {
             Action::DaemonKilled => self.daemon.take().ok_or(NO_DAEMON)?.kill().await?,
             Action::DaemonStopped => self.daemon.take().ok_or(NO_DAEMON)?.stop().await?,
             Action::DaemonStarts => self.start_daemon().await?,
+            Action::JournalRefuses(true) => {
+                if self.held_journal.is_some() {
+                    return Err("the journal refuses already".into());
+                }
+                self.held_journal = Some(HeldJournal::hold(&self.bench.journal()).await?);
+            }
+            Action::JournalRefuses(false) => {
+                self.held_journal.take().ok_or("the journal does not refuse anything")?.release()?;
+            }
             Action::Kick => {
                 let path = format!("/v1/tills/{}/drawer/kick", rig.name);
                 let (status, body) = self.ask("POST", &path, Some(&json!({ "reason": "scenario" }))).await?;
@@ -269,6 +282,7 @@ pub async fn at_printer(printer: &Printer, action: &Action) -> Result<(), String
         | Action::DaemonKilled
         | Action::DaemonStopped
         | Action::DaemonStarts
+        | Action::JournalRefuses(_)
         | Action::Kick
         | Action::PosStarts { .. }
         | Action::PosCounts { .. }

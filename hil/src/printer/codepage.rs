@@ -10,7 +10,7 @@ pub(crate) enum CodePage {
     Table(&'static str),
     /// One of the WHATWG single-byte encodings.
     Encoding(&'static Encoding),
-    /// Half-width katakana, JIS X 0201.
+    /// Half-width katakana, JIS X 0201, between Epson's box-drawing and other signs.
     Katakana,
 }
 
@@ -49,17 +49,30 @@ impl CodePage {
             return national_char(byte, national);
         }
         match self {
-            CodePage::Table(table) => table.chars().nth(usize::from(byte - 0x80)).unwrap_or('\u{FFFD}'),
+            CodePage::Table(table) => nth(table, byte - 0x80),
             CodePage::Encoding(encoding) => {
                 encoding.decode_without_bom_handling(&[byte]).0.chars().next().unwrap_or('\u{FFFD}')
             }
             CodePage::Katakana => match byte {
+                0x80..=0x9F => nth(KATAKANA_BEFORE, byte - 0x80),
+                0xE0..=0xFE => nth(KATAKANA_AFTER, byte - 0xE0),
                 0xA1..=0xDF => char::from_u32(0xFF61 + u32::from(byte - 0xA1)).unwrap_or('\u{FFFD}'),
                 _ => '\u{FFFD}',
             },
         }
     }
 }
+
+fn nth(signs: &str, n: u8) -> char {
+    signs.chars().nth(usize::from(n)).unwrap_or('\u{FFFD}')
+}
+
+/// Page 1, 80 to 9F. Source, and the only one: the capability table of python-escpos (`KATAKANA`). It has a macron at 94; the
+/// place beside the right eighth block is that of the upper one, which also joins where a macron does not.
+const KATAKANA_BEFORE: &str = "▁▂▃▄▅▆▇█▏▎▍▌▋▊▉┼┴┬┤├▔─│▕┌┐└┘╭╮╰╯";
+
+/// Page 1, E0 to FE. Source: the same.
+const KATAKANA_AFTER: &str = "═╞╪╡◢◣◥◤♠♥♦♣●○╱╲╳円年月日時分秒〒市区町村人▓";
 
 /// The twelve places that `ESC R` changes, in this order.
 const PLACES: &str = "#$@[\\]^`{|}~";
@@ -137,7 +150,17 @@ mod tests {
         for table in [PC437, PC850, PC852, PC858, PC860, PC863, PC865] {
             assert_eq!(table.chars().count(), 128);
         }
+        assert_eq!((KATAKANA_BEFORE.chars().count(), KATAKANA_AFTER.chars().count()), (0x20, 0x1F));
         assert!(NATIONAL.iter().all(|set| set.chars().count() == PLACES.chars().count()));
+    }
+
+    #[test]
+    fn page_1_has_signs_on_both_sides_of_the_katakana() {
+        let page = CodePage::by_number(1).unwrap();
+        let signs = [0x80, 0x8F, 0x94, 0x95, 0x9F, 0xA1, 0xB1, 0xDF, 0xE0, 0xEC, 0xF1, 0xFE].map(|byte| page.char(byte, 0));
+        assert_eq!(signs, ['▁', '┼', '▔', '─', '╯', '｡', 'ｱ', 'ﾟ', '═', '●', '円', '▓']);
+        // The tables leave these two empty.
+        assert_eq!([0xA0, 0xFF].map(|byte| page.char(byte, 0)), ['\u{FFFD}'; 2]);
     }
 
     #[test]

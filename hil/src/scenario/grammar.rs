@@ -76,6 +76,8 @@ sentences! {
     "daemon killed", "SIGKILL" => |_| act(A::DaemonKilled);
     "daemon stopped", "SIGTERM; it must end with 0 within 5 s" => |_| act(A::DaemonStopped);
     "daemon starts", "it is started and gets ready" => |_| act(A::DaemonStarts);
+    "journal refuses", "another program holds the journal's write lock: the daemon can write nothing" => |_| act(A::JournalRefuses(true));
+    "journal takes again", "the lock is given back" => |_| act(A::JournalRefuses(false));
     "kick drawer", "POST …/drawer/kick" => |_| act(A::Kick);
     "pos starts an opening for {STAFF}", "POST …/openings" => |a| act(A::PosStarts { staff: a[0].clone() });
     "pos counts {AMOUNT}", "PUT …/count with a total" => |a| act(A::PosCounts { total: decimal(&a[0])? });

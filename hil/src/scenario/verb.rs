@@ -77,6 +77,8 @@ pub enum Action {
     DaemonStopped,
     /// The daemon is started, and is ready.
     DaemonStarts,
+    /// The journal takes nothing that the daemon writes (`true`), or takes it again.
+    JournalRefuses(bool),
     /// `POST …/drawer/kick`.
     Kick,
     /// `POST …/openings` for this member of staff.
@@ -150,7 +152,8 @@ impl Action {
             | Self::ApiLacks(_)
             | Self::DaemonKilled
             | Self::DaemonStopped
-            | Self::DaemonStarts => Place::Everywhere,
+            | Self::DaemonStarts
+            | Self::JournalRefuses(_) => Place::Everywhere,
             Self::Wait(_) => Place::Nowhere,
         }
     }
@@ -192,6 +195,7 @@ impl Action {
             | Self::ApiLacks(_)
             | Self::DaemonKilled
             | Self::DaemonStopped
+            | Self::JournalRefuses(_)
             | Self::Wait(_) => false,
         }
     }

@@ -2,7 +2,7 @@
 //! does, the telling ends.
 use tokio::sync::{
     broadcast::{self, error::RecvError},
-    mpsc,
+    mpsc, oneshot,
 };
 
 use crate::{
@@ -26,17 +26,33 @@ pub enum News {
     },
 }
 
-pub(super) fn watch_till(till: &TillRig, number: usize, tell: &mpsc::Sender<News>) {
-    watch_printer(&till.printer, number, tell.clone());
-    if let Some(display) = &till.display {
-        watch(display.frames(), tell.clone(), |rows| vec![News::Line(scenario::draw(&rows))]);
-        watch(display.warned(), tell.clone(), |w| {
-            vec![News::Line(format!("warning  display, byte {}: {}", w.offset, w.text))]
-        });
+/// Somebody who tells what happens in one place. Without this handle he tells it all the same.
+#[derive(Debug)]
+pub struct Watcher(mpsc::UnboundedSender<oneshot::Sender<()>>);
+
+impl Watcher {
+    /// Returns when all that has happened so far is told. Somebody must take the news meanwhile.
+    pub async fn caught_up(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.0.send(reply).is_ok() {
+            // No answer: what was watched is gone, and everything is told.
+            drop(answer.await);
+        }
     }
 }
 
-pub(super) fn watch_shop(api: &AdminApi, tell: mpsc::Sender<News>) {
+pub(super) fn watch_till(till: &TillRig, number: usize, tell: &mpsc::Sender<News>) -> Vec<Watcher> {
+    let mut watchers = vec![watch_printer(&till.printer, number, tell.clone())];
+    if let Some(display) = &till.display {
+        watchers.push(watch(display.frames(), tell.clone(), |rows| vec![News::Line(scenario::draw(&rows))]));
+        watchers.push(watch(display.warned(), tell.clone(), |w| {
+            vec![News::Line(format!("warning  display, byte {}: {}", w.offset, w.text))]
+        }));
+    }
+    watchers
+}
+
+pub(super) fn watch_shop(api: &AdminApi, tell: mpsc::Sender<News>) -> Watcher {
     watch(api.events(), tell, |event| match event {
         AdminEvent::Request(row) => {
             let ran = if row.executed { "executed" } else { "not executed" };
@@ -48,13 +64,13 @@ pub(super) fn watch_shop(api: &AdminApi, tell: mpsc::Sender<News>) {
             vec![News::Line(format!("shop     session {} by {} with {} {}, {state}", s.gid, s.by, s.amount, s.currency))]
         }
         AdminEvent::FirstByte(_) => Vec::new(),
-    });
+    })
 }
 
-/// Tells a printer's life as lines, and of each slip.
-pub fn watch_printer(printer: &Printer, till: usize, tell: mpsc::Sender<News>) {
+/// Tells a printer's life as lines, and of each slip; to the first who watches it, from its beginning.
+pub fn watch_printer(printer: &Printer, till: usize, tell: mpsc::Sender<News>) -> Watcher {
     let mut lines = 0;
-    watch(printer.events(), tell, move |event| {
+    watch(printer.events_from_the_first(), tell, move |event| {
         let line = match event {
             PrinterEvent::Kick(kick) => {
                 format!("kick     pin {}, {} ms on, {} ms off, at byte {}", kick.pin, kick.on_ms, kick.off_ms, kick.offset)
@@ -73,17 +89,28 @@ pub fn watch_printer(printer: &Printer, till: usize, tell: mpsc::Sender<News>) {
             PrinterEvent::Disconnected => "printer  nobody has the port open".into(),
         };
         vec![News::Line(line)]
-    });
+    })
 }
 
 fn watch<T: Clone + Send + 'static>(
     mut events: broadcast::Receiver<T>,
     tell: mpsc::Sender<News>,
     mut words: impl FnMut(T) -> Vec<News> + Send + 'static,
-) {
+) -> Watcher {
+    let (ask, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<()>>();
     tokio::spawn(async move {
         loop {
-            let news = match events.recv().await {
+            let event = tokio::select! {
+                // Who asks is answered when nothing is left that happened before.
+                biased;
+                event = events.recv() => event,
+                Some(reply) = asked.recv() => {
+                    // He may have stopped waiting.
+                    reply.send(()).ok();
+                    continue;
+                }
+            };
+            let news = match event {
                 Ok(event) => words(event),
                 Err(RecvError::Lagged(n)) => vec![News::Line(format!("(… {n} lines were too fast to be told)"))],
                 Err(RecvError::Closed) => return,
@@ -95,4 +122,5 @@ fn watch<T: Clone + Send + 'static>(
             }
         }
     });
+    Watcher(ask)
 }
