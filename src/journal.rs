@@ -460,7 +460,7 @@ fn hold_place(step: &Connection, opening: Option<&OpeningId>, event: &Event) -> 
 /// The file itself, whatever links and spellings lead to it. It is made first: an empty one is a journal without rows.
 fn real_path(path: &Path) -> Result<PathBuf, JournalError> {
     let failed = |cause| JournalError::file(path, cause);
-    OpenOptions::new().create(true).append(true).mode(0o644).open(path).map_err(failed)?;
+    OpenOptions::new().create(true).append(true).mode(0o640).open(path).map_err(failed)?;
     path.canonicalize().map_err(failed)
 }
 

@@ -22,7 +22,8 @@ const HAND: Duration = Duration::from_millis(120);
 const BURST_GAP: Duration = Duration::from_millis(30);
 
 fn settings(port: Port) -> Keypad {
-    let profile = KeypadProfile { baud: 9_600, burst_gap: BURST_GAP, zero_pair_gap: Duration::from_millis(20) };
+    let profile =
+        KeypadProfile { serial: true, baud: 9_600, burst_gap: BURST_GAP, zero_pair_gap: Duration::from_millis(20) };
     Keypad { profile, port }
 }
 

@@ -107,8 +107,12 @@ async fn a_keypads_keys_and_a_scanners_badge_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let pad = keypad::Keypad::spawn(pair(&dir)).await.unwrap();
     let (sender, mut events) = mpsc::channel(64);
-    let profile =
-        KeypadProfile { baud: 9_600, burst_gap: Duration::from_millis(30), zero_pair_gap: Duration::from_millis(20) };
+    let profile = KeypadProfile {
+        serial: true,
+        baud: 9_600,
+        burst_gap: Duration::from_millis(30),
+        zero_pair_gap: Duration::from_millis(20),
+    };
     let _handle = spawn_keypad(config::Keypad { profile, port: port(&dir) }, timing(), sender);
     let mut next = async || timeout(SOON, events.recv()).await.expect("no event in time").unwrap();
     assert!(matches!(next().await, DeviceEvent::Keypad(_)));

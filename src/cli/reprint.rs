@@ -38,5 +38,5 @@ fn reprinted(args: &ReprintArgs) -> Result<ExitCode, ExitCode> {
     let client = Client::new(&args.config)?;
     let path = format!("/v1/openings/{}/slip", segment(&args.id.trim().to_ascii_uppercase()));
     client.ask(Method::POST, &path, None)?;
-    Ok(say_last("the copy is on its way to the printer", ExitCode::SUCCESS))
+    Ok(say_last("the copy is queued: it comes out as soon as the printer can print", ExitCode::SUCCESS))
 }

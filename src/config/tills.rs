@@ -218,6 +218,17 @@ fn keypad(mut section: Section<'_>, shared: &mut Shared) -> Option<Keypad> {
     };
     let facts: Option<KeypadProfile> = model(&mut section, shared, "a keypad", Some(default), wanted);
     let port = port(&mut section, shared, &["evdev", "serial"], facts.as_ref().map_or(9600, |facts| facts.baud));
+    match (&facts, &port) {
+        (Some(KeypadProfile { serial: false, .. }), Some(Port::Serial { .. })) => {
+            let what = "this profile is that of a pad on USB, and the port is a serial one";
+            section.notes.add(&section.at, what, "write profile = \"serial-keypad\", or evdev = \"/dev/input/by-id/…\"");
+        }
+        (Some(KeypadProfile { serial: true, .. }), Some(Port::Evdev(_))) => {
+            let what = "this profile is that of a serial keypad, and the port is an input device";
+            section.notes.add(&section.at, what, "write profile = \"usb-number-pad\", or serial = { path = \"/dev/…\" }");
+        }
+        (_, _) => {}
+    }
     section.finish();
     Some(Keypad { profile: facts?, port: port? })
 }

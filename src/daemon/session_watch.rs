@@ -33,6 +33,11 @@ impl SessionWatch {
     /// The drawer was opened while the shift is open: perhaps it is the next morning.
     pub(super) fn edge(&mut self, now: Instant) {
         self.edge = Some(now);
+        self.doubt(now);
+    }
+
+    /// Somebody acts as if the shift were over: a key, or a POS that starts an opening.
+    pub(super) fn doubt(&mut self, now: Instant) {
         let soon = self.asked.map_or(now, |asked| now.max(asked + PAUSE));
         self.next = self.next.min(soon);
     }

@@ -14,6 +14,7 @@ use super::{desk::ReprintRefused, records::Records};
 use crate::{
     config,
     device::Piece,
+    driver::escpos::command::CUT_AWAY,
     money::{Amount, CountLine, Currency},
     opening::record::{Record, SlipOwed, Standing},
     shift::{
@@ -65,6 +66,8 @@ pub(super) struct SlipDesk {
     patient: Option<(OpeningId, Instant)>,
     not_before: Option<Instant>,
     copies: VecDeque<Record>,
+    /// A slip before was not proven: half of it may hang out of the printer.
+    torn: bool,
 }
 
 impl SlipDesk {
@@ -80,7 +83,13 @@ impl SlipDesk {
             patient: None,
             not_before: None,
             copies: VecDeque::new(),
+            torn: false,
         }
+    }
+
+    /// A slip is not proven: what may hang out of the printer is cut away before the next one.
+    pub(super) const fn was_torn(&mut self) {
+        self.torn = true;
     }
 
     /// The number to ask the printer's turn for, if a slip is due that has not asked yet.
@@ -119,7 +128,13 @@ impl SlipDesk {
         let profile = self.printer.as_ref().ok_or("no printer is configured")?;
         let facts = self.facts(record, begun.kind).ok_or("the journal's amounts or times cannot be read")?;
         let document = slip::lay_out(&facts, profile.columns, profile.code_page);
-        let pieces = document.to_escpos(profile).map_err(|e| e.to_string())?;
+        let mut pieces = document.to_escpos(profile).map_err(|e| e.to_string())?;
+        if std::mem::take(&mut self.torn)
+            && profile.cutter
+            && let Some(first) = pieces.first_mut()
+        {
+            first.splice(..0, CUT_AWAY);
+        }
         self.stage = Stage::Printing(begun.clone());
         Ok((self.job, pieces))
     }

@@ -249,6 +249,7 @@ impl Till {
         for (id, kind) in interrupted.collect::<Vec<_>>() {
             let why = "drawerbridge was restarted while the slip was printed: look whether it is there, else reprint it";
             warn!(opening = %id, kind, why, "the slip is not proven");
+            self.slips.was_torn();
             self.keep(id, Event::SlipNotProven { kind, why: why.to_owned() });
         }
         if self.opening.is_some() {

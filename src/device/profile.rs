@@ -115,6 +115,8 @@ pub enum DisplayDialect {
 /// Facts of a keypad.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeypadProfile {
+    /// It hangs on a serial line, and not on an input device.
+    pub serial: bool,
     /// Factory baud of a serial keypad.
     pub baud: u32,
     /// Keys closer together than this, four or more and an Enter, are a badge, not typing.

@@ -192,7 +192,10 @@ pub enum Reply {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The shift is open.
-    #[error("the shift is already open, or its count waits to be sent: close the session in Shopify first")]
+    #[error(
+        "the shift is open as far as is known, or its count waits to be sent; Shopify is being asked whether it still is: \
+         close the session there if it is, and try again in ten seconds"
+    )]
     ShiftIsOpen,
     /// Another opening runs.
     #[error("opening {0} is under way at this till: count or cancel it first")]

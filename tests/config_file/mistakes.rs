@@ -490,3 +490,20 @@ fn the_file_itself() {
     fs::write(&file, format!("\u{FEFF}{}", FINE.replace('\n', "\r\n"))).unwrap();
     assert!(config::load(&file).is_ok());
 }
+
+#[test]
+fn a_keypads_port_and_its_profile_fit_each_other() {
+    each(&[(
+        "[till.keypad]\n",
+        "[till.keypad]\nprofile = \"serial-keypad\"\n",
+        "43:1",
+        "of a serial keypad, and the port is an input device",
+        "usb-number-pad",
+    )]);
+    let usb_on_serial = read(&with(
+        "evdev = \"/dev/input/by-id/usb-pad-event-kbd\"",
+        "profile = \"usb-number-pad\"\nserial = { path = \"/dev/ttyS3\" }",
+    ));
+    let problems = usb_on_serial.unwrap_err();
+    assert!(problems.to_string().contains("pad on USB") && problems.to_string().contains("evdev ="), "{problems}");
+}

@@ -202,3 +202,23 @@ fn a_till_without_a_printer_neither_prints_nor_wakes() {
     assert_eq!(desk.wake(), None);
     assert!(desk.copy(scene.records.current().unwrap()).is_err());
 }
+
+#[test]
+fn after_a_slip_that_is_not_proven_the_paper_is_cut_before_the_next_one() {
+    let mut scene = Scene::new();
+    scene.counted(1);
+    scene.row(1, sample::confirmed());
+    let job = scene.ask().unwrap();
+    let (_, clean) = scene.print(job);
+    scene.over(job);
+    scene.desk.was_torn();
+    let old = scene.records.current().unwrap().clone();
+    for (begins_with_a_cut, why) in [(true, "half a slip may hang out"), (false, "once")] {
+        scene.desk.copy(&old).unwrap();
+        let job = scene.ask().unwrap();
+        let (_, paper) = scene.print(job);
+        assert_eq!(paper.starts_with("\x1B@\n\x1DVB\0\x1B@"), begins_with_a_cut, "{why}");
+        scene.over(job);
+    }
+    assert!(clean.starts_with("\x1B@") && !clean.starts_with("\x1B@\n\x1DVB"));
+}

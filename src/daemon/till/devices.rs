@@ -36,8 +36,14 @@ impl Till {
                 }
             }
             DeviceEvent::Keypad(link) => self.keypad(from, link),
-            DeviceEvent::Key(key) => self.shift_input(shift::Input::Key(key)),
-            DeviceEvent::Badge(number) => self.shift_input(shift::Input::Badge(number)),
+            DeviceEvent::Key(key) => {
+                self.doubt_the_session();
+                self.shift_input(shift::Input::Key(key));
+            }
+            DeviceEvent::Badge(number) => {
+                self.doubt_the_session();
+                self.shift_input(shift::Input::Badge(number));
+            }
             DeviceEvent::KeysLost => self.shift_input(shift::Input::KeysLost),
             DeviceEvent::Printed { job, outcome } => {
                 if let Some(Begun { opening, kind }) = self.slips.over(job) {
@@ -46,6 +52,7 @@ impl Till {
                         PrintOutcome::Printed { by } => Event::SlipPrinted { kind, proof: by.to_owned() },
                         PrintOutcome::NotProven { why } => {
                             warn!(%opening, kind, why, "the slip is not proven");
+                            self.slips.was_torn();
                             Event::SlipNotProven { kind, why }
                         }
                     };

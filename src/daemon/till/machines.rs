@@ -62,6 +62,9 @@ impl Till {
     pub(super) fn command(&mut self, command: Command) {
         let op = self.next_op;
         self.next_op += 1;
+        if matches!(command, Command::Start { .. }) {
+            self.doubt_the_session();
+        }
         let (input, reply) = match command {
             Command::Start { staff_member_id, note, reason_code_id, reply } => {
                 (shift::Input::Start { op, fresh: fresh_id(), staff_member_id, note, reason_code_id }, reply)
@@ -218,6 +221,14 @@ impl Till {
     }
 
     // --- is the session still open?
+
+    /// Somebody acts as if the shift were over.
+    pub(super) fn doubt_the_session(&mut self) {
+        if self.session_to_watch().is_some() {
+            self.session.doubt(clock::now());
+            self.check_session();
+        }
+    }
 
     /// The opening whose session is open as far as we know.
     pub(super) fn session_to_watch(&self) -> Option<&Record> {

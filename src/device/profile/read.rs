@@ -109,13 +109,14 @@ fn display(mut section: Section<'_>) -> Option<DisplayProfile> {
 
 fn keypad(mut section: Section<'_>) -> Option<KeypadProfile> {
     // A pad on USB has none; 9600 is what serial ones are shipped with.
-    let baud = if section.has("baud") { baud(&mut section, true) } else { Some(9600) };
+    let serial = section.has("baud");
+    let baud = if serial { baud(&mut section, true) } else { Some(9600) };
     section.known("baud");
     // A hand needs about 80 ms from key to key; a gap above a fifth of a second would make badges of fast typing.
     let burst_gap = section.needed_duration("burst_gap", Duration::from_millis(1), Duration::from_millis(200));
     let zero_pair_gap = section.needed_duration("zero_pair_gap", Duration::from_millis(1), Duration::from_millis(200));
     section.finish();
-    Some(KeypadProfile { baud: baud?, burst_gap: burst_gap?, zero_pair_gap: zero_pair_gap? })
+    Some(KeypadProfile { serial, baud: baud?, burst_gap: burst_gap?, zero_pair_gap: zero_pair_gap? })
 }
 
 #[cfg(test)]

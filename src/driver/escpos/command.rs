@@ -7,6 +7,8 @@ use crate::{config::Pin, device::profile::PrinterProfile};
 
 /// `ESC @`: forgets modes and the unfinished line, and switches automatic status off.
 pub const INITIALIZE: [u8; 2] = [0x1B, 0x40];
+/// `ESC @`, line feed, `GS V 66 0`: what another slip left hanging out is cut away, so that the next one begins on clean paper.
+pub const CUT_AWAY: [u8; 7] = [0x1B, 0x40, 0x0A, 0x1D, 0x56, 0x42, 0x00];
 /// `ESC = 1`: the printer listens, the display in front of it does not (Epson DM-D110 specification).
 pub const SELECT_PRINTER: [u8; 3] = [0x1B, 0x3D, 0x01];
 /// `ESC = 2`: the display listens, the printer does not.

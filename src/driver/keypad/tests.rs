@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 fn profile() -> KeypadProfile {
     let (burst_gap, zero_pair_gap) = (Duration::from_millis(30), Duration::from_millis(20));
-    KeypadProfile { baud: 9_600, burst_gap, zero_pair_gap }
+    KeypadProfile { serial: true, baud: 9_600, burst_gap, zero_pair_gap }
 }
 
 /// A keypad, a clock that only the test moves, and what was heard.
