@@ -132,7 +132,7 @@ async fn a_day_at_one_till_on_the_command_line() {
     assert_eq!(shop.run(&["openings", "show", &id, "--json"]).json()["id"], id.as_str());
     shop.run(&["openings", "show", "0000000000"]).ended(1, &[], &["no till has an opening \"0000000000\""]);
     shop.run(&["openings", "show", "no/such opening"]).ended(1, &[], &["no till has an opening"]);
-    shop.run(&["reprint", &id]).ended(0, &["on its way"], &[]);
+    shop.run(&["reprint", &id]).ended(0, &["is queued"], &[]);
     shop.run(&["reprint", "0000000000"]).ended(1, &[], &["0000000000 does not exist"]);
     let limit = now() + SOON;
     while !till.printer.slip_texts().iter().any(|slip| slip.contains("COPY")) {
