@@ -195,7 +195,7 @@ async fn follow(
     let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()]
         .map(|kind| signal(kind).ok());
     let mut ending = Ending::default();
-    let give_up = tokio::time::Instant::now() + plot.patience() * 2;
+    let give_up = crate::clock::now() + plot.patience() * 2;
     let mut at_rest = false;
     let trouble = loop {
         if story.lost.is_some() || (at_rest && ending.is_over()) {
@@ -236,7 +236,7 @@ async fn follow(
             () = any(&mut signals) => {
                 break (!args.interactive).then(|| "it was ended by a signal".to_owned());
             },
-            () = tokio::time::sleep_until(give_up), if !args.interactive => {
+            () = tokio::time::sleep_until(give_up.into()), if !args.interactive => {
                 break Some("it is still not over: this should not take so long".to_owned());
             },
         }

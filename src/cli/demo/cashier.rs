@@ -132,10 +132,10 @@ impl Cashier {
         let display = self.bench.tills[0].display.as_ref().ok_or("the till has no display")?;
         let mut frames = display.frames();
         let trimmed = |rows: [String; 2]| rows.map(|row| row.trim_end().to_owned());
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let deadline = crate::clock::now() + PATIENCE;
         let mut rows = trimmed(display.frame());
         while !wanted(&rows) {
-            match tokio::time::timeout_at(deadline, frames.recv()).await {
+            match tokio::time::timeout_at(deadline.into(), frames.recv()).await {
                 Ok(Ok(next)) => rows = trimmed(next),
                 Ok(Err(_)) => rows = trimmed(display.frame()),
                 Err(_) => return Err(format!("the display does not go on; it shows {:?} / {:?}", rows[0], rows[1])),
