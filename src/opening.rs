@@ -13,15 +13,15 @@
 //! after it. The page proves absence when there is nothing beyond it, or when its oldest entry was opened a day and more
 //! before ours ([`OLD_ENOUGH`]): then it reaches back behind our attempt. Without a trusted time of our own the second
 //! cannot be told, and a person is asked instead of a resend being risked.
+mod ours;
 pub mod record;
 
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::shift::event::{Counted, Event, Money, OpeningId, SessionFacts};
+use crate::shift::event::{Counted, Event, OpeningId, SessionFacts};
 
 /// After this many attempts a person is asked.
 pub const MAX_ATTEMPTS: u8 = 3;
@@ -597,76 +597,6 @@ impl Opening {
         let prompt = prompt("COUNT SAVED", "CALL THE MANAGER");
         self.store(Event::OpeningNeedsAttention { kind: kind.to_owned(), why, prompt, session }, State::Settled)
     }
-
-    fn ours_among(&self, list: &SessionList) -> Option<SessionFacts> {
-        list.sessions.iter().find(|s| self.is_ours(s)).cloned()
-    }
-
-    fn near_among(&self, list: &SessionList) -> Option<SessionFacts> {
-        list.sessions.iter().find(|s| self.is_near(s)).cloned()
-    }
-
-    /// Reference, amount and currency, and the time where it was sent.
-    fn is_ours(&self, session: &SessionFacts) -> bool {
-        self.has_reference(session) && self.same_money(session) && (self.sent_time().is_none() || self.same_time(session))
-    }
-
-    /// Something of ours is recognisable: the reference, which nobody else has; or the money, together with the time that
-    /// was sent. Where an attempt may have run, Shopify may have set a time of its own: the money and any time since the
-    /// count, or any time at all if none was sent. Another opening's reference speaks against it.
-    fn is_near(&self, session: &SessionFacts) -> bool {
-        if self.has_reference(session) {
-            return true;
-        }
-        let fitting_time = if self.in_doubt { self.not_before_ours(session) } else { self.same_time(session) };
-        !has_a_reference(session) && self.same_money(session) && fitting_time
-    }
-
-    fn has_reference(&self, session: &SessionFacts) -> bool {
-        session.opening_note.as_deref().is_some_and(|n| n.contains(&format!("[db:{}]", self.id)))
-    }
-
-    /// Numerically: Shopify drops trailing zeros.
-    fn same_money(&self, session: &SessionFacts) -> bool {
-        let number = |m: &Money| m.amount.parse::<Decimal>().ok();
-        session.counted.currency == self.counted.balance.currency
-            && number(&session.counted).is_some_and(|n| Some(n) == number(&self.counted.balance))
-    }
-
-    fn sent_time(&self) -> Option<Timestamp> {
-        self.variables.as_ref()?.get("time")?.as_str()?.parse().ok()
-    }
-
-    fn same_time(&self, session: &SessionFacts) -> bool {
-        self.sent_time().is_some_and(|sent| opening_time(session) == Some(sent))
-    }
-
-    fn not_before_ours(&self, session: &SessionFacts) -> bool {
-        match (self.sent_time(), opening_time(session)) {
-            (Some(sent), Some(opened)) => opened.duration_since(sent) >= -CLOCKS_DIFFER,
-            (None, _) | (_, None) => true,
-        }
-    }
-
-    /// The list cannot have left ours out (see the top of this file).
-    fn reaches_back_behind_ours(&self, list: &SessionList) -> bool {
-        let oldest = list.sessions.last().and_then(opening_time);
-        let far_enough = |(sent, oldest): (Timestamp, Timestamp)| sent.duration_since(oldest) >= OLD_ENOUGH;
-        list.complete || self.sent_time().zip(oldest).is_some_and(far_enough)
-    }
-}
-
-fn opening_time(session: &SessionFacts) -> Option<Timestamp> {
-    session.opening_time.parse().ok()
-}
-
-/// Its note ends in the reference of some opening.
-fn has_a_reference(session: &SessionFacts) -> bool {
-    let id = |note: &str| {
-        let (_, rest) = note.rsplit_once("[db:")?;
-        OpeningId::parse(rest.trim_end().strip_suffix(']')?)
-    };
-    session.opening_note.as_deref().and_then(id).is_some()
 }
 
 /// The mutation's variables. The note ends in the reference; `time` is left out when the wall clock is wrong.

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::shift::event::sample::{self, counted};
+use crate::shift::event::{
+    Money,
+    sample::{self, counted},
+};
 
 const WAITS: Waits = Waits {
     quiet_period: Duration::from_secs(120),

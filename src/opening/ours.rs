@@ -1,0 +1,78 @@
+//! Which of the sessions at Shopify is ours, which only looks like it, and what a list can prove at all.
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::{CLOCKS_DIFFER, OLD_ENOUGH, Opening, SessionList};
+use crate::shift::event::{Money, OpeningId, SessionFacts};
+
+impl Opening {
+    pub(super) fn ours_among(&self, list: &SessionList) -> Option<SessionFacts> {
+        list.sessions.iter().find(|s| self.is_ours(s)).cloned()
+    }
+
+    pub(super) fn near_among(&self, list: &SessionList) -> Option<SessionFacts> {
+        list.sessions.iter().find(|s| self.is_near(s)).cloned()
+    }
+
+    /// Reference, amount and currency, and the time where it was sent.
+    pub(super) fn is_ours(&self, session: &SessionFacts) -> bool {
+        self.has_reference(session) && self.same_money(session) && (self.sent_time().is_none() || self.same_time(session))
+    }
+
+    /// Something of ours is recognisable: the reference, which nobody else has; or the money, together with the time that
+    /// was sent. Where an attempt may have run, Shopify may have set a time of its own: the money and any time since the
+    /// count, or any time at all if none was sent. Another opening's reference speaks against it.
+    pub(super) fn is_near(&self, session: &SessionFacts) -> bool {
+        if self.has_reference(session) {
+            return true;
+        }
+        let fitting_time = if self.in_doubt { self.not_before_ours(session) } else { self.same_time(session) };
+        !has_a_reference(session) && self.same_money(session) && fitting_time
+    }
+
+    pub(super) fn has_reference(&self, session: &SessionFacts) -> bool {
+        session.opening_note.as_deref().is_some_and(|n| n.contains(&format!("[db:{}]", self.id)))
+    }
+
+    /// Numerically: Shopify drops trailing zeros.
+    pub(super) fn same_money(&self, session: &SessionFacts) -> bool {
+        let number = |m: &Money| m.amount.parse::<Decimal>().ok();
+        session.counted.currency == self.counted.balance.currency
+            && number(&session.counted).is_some_and(|n| Some(n) == number(&self.counted.balance))
+    }
+
+    pub(super) fn sent_time(&self) -> Option<Timestamp> {
+        self.variables.as_ref()?.get("time")?.as_str()?.parse().ok()
+    }
+
+    pub(super) fn same_time(&self, session: &SessionFacts) -> bool {
+        self.sent_time().is_some_and(|sent| opening_time(session) == Some(sent))
+    }
+
+    pub(super) fn not_before_ours(&self, session: &SessionFacts) -> bool {
+        match (self.sent_time(), opening_time(session)) {
+            (Some(sent), Some(opened)) => opened.duration_since(sent) >= -CLOCKS_DIFFER,
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// The list cannot have left ours out (see the top of this file).
+    pub(super) fn reaches_back_behind_ours(&self, list: &SessionList) -> bool {
+        let oldest = list.sessions.last().and_then(opening_time);
+        let far_enough = |(sent, oldest): (Timestamp, Timestamp)| sent.duration_since(oldest) >= OLD_ENOUGH;
+        list.complete || self.sent_time().zip(oldest).is_some_and(far_enough)
+    }
+}
+
+fn opening_time(session: &SessionFacts) -> Option<Timestamp> {
+    session.opening_time.parse().ok()
+}
+
+/// Its note ends in the reference of some opening.
+fn has_a_reference(session: &SessionFacts) -> bool {
+    let id = |note: &str| {
+        let (_, rest) = note.rsplit_once("[db:")?;
+        OpeningId::parse(rest.trim_end().strip_suffix(']')?)
+    };
+    session.opening_note.as_deref().and_then(id).is_some()
+}
