@@ -24,10 +24,10 @@ impl Records {
     pub(super) fn new(newest_first: impl IntoIterator<Item = Record>, second_slip: bool) -> Self {
         let mut all = newest_first.into_iter();
         let mut records = Self { current: all.next(), earlier: VecDeque::new(), second_slip };
-        let mut confirmed = records.current.as_ref().is_some_and(|r| matches!(r.standing, Standing::Confirmed { .. }));
+        let mut open = records.current.as_ref().is_some_and(is_confirmed);
         for record in all {
-            let keep = owed(&record, second_slip) || (record.needs_a_person() && !confirmed);
-            confirmed |= matches!(record.standing, Standing::Confirmed { .. });
+            let keep = matters(&record, second_slip, open);
+            open |= is_confirmed(&record);
             if keep {
                 records.earlier.push_front(record);
             }
@@ -55,10 +55,8 @@ impl Records {
         let Some(id) = &row.opening else { return };
         if let Some(record) = self.earlier.iter_mut().chain(&mut self.current).find(|record| record.id == *id) {
             record.take(&row.event);
-            // With the register open, what stood in the way of an earlier count is over.
-            let open = self.current.as_ref().is_some_and(|r| matches!(r.standing, Standing::Confirmed { .. }));
-            let second_slip = self.second_slip;
-            self.earlier.retain(|record| owed(record, second_slip) || (record.needs_a_person() && !open));
+            let (open, second_slip) = (self.current.as_ref().is_some_and(is_confirmed), self.second_slip);
+            self.earlier.retain(|record| matters(record, second_slip, open));
             return;
         }
         if !matches!(row.event, Event::OpeningStarted { .. } | Event::OpeningCounted(_)) {
@@ -66,7 +64,7 @@ impl Records {
         }
         let new = Record::read(id, [(row.at, &row.event)]);
         let before = std::mem::replace(&mut self.current, new);
-        if let Some(before) = before.filter(|record| owed(record, self.second_slip) || record.needs_a_person()) {
+        if let Some(before) = before.filter(|record| matters(record, self.second_slip, false)) {
             if self.earlier.len() >= EARLIER {
                 self.earlier.pop_front();
             }
@@ -80,8 +78,15 @@ impl Records {
     }
 }
 
-fn owed(record: &Record, second_slip: bool) -> bool {
-    record.slip_owed(second_slip).is_some() || record.slips_interrupted().next().is_some()
+fn is_confirmed(record: &Record) -> bool {
+    matches!(record.standing, Standing::Confirmed { .. })
+}
+
+/// Whether something still follows from an earlier opening: a slip, or what a person must do. `open`: a later count was
+/// confirmed; with the register open, what stood in the way of an earlier count is over.
+fn matters(record: &Record, second_slip: bool, open: bool) -> bool {
+    let owed = record.slip_owed(second_slip).is_some() || record.slips_interrupted().next().is_some();
+    owed || (record.needs_a_person() && !open)
 }
 
 #[cfg(test)]
