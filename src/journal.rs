@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::{
     saboteur::{Saboteur, is_on},
-    shift::event::{Event, OpeningId},
+    shift::event::{Decision, Event, OpeningId},
 };
 
 /// The schema this program writes. A file with a higher number is refused untouched.
@@ -448,12 +448,20 @@ fn hold_place(step: &Connection, opening: Option<&OpeningId>, event: &Event) -> 
     if event.settles() {
         step.execute("DELETE FROM unresolved WHERE opening = ?1", [opening.as_str()]).map_err(JournalError::writing)?;
     }
-    let Event::OpeningCounted(counted) = event else { return Ok(()) };
-    let device = &counted.point_of_sale_device_id;
+    let device = if let Event::OpeningCounted(counted) = event {
+        counted.point_of_sale_device_id.clone()
+    } else if let Event::OpeningResolved { decision: Decision::RecordCount, .. } = event {
+        // It goes on: its device is the one it was counted for.
+        let of = "SELECT body ->> '$.point_of_sale_device_id' FROM event WHERE opening = ?1 AND name = 'opening.counted'";
+        let Some(device) = step.query_row(of, [opening.as_str()], |r| r.get(0)).optional()? else { return Ok(()) };
+        device
+    } else {
+        return Ok(());
+    };
     let holder: Option<String> =
-        step.query_row("SELECT opening FROM unresolved WHERE device = ?1", [device], |r| r.get(0)).optional()?;
+        step.query_row("SELECT opening FROM unresolved WHERE device = ?1", [&device], |r| r.get(0)).optional()?;
     if let Some(holder) = holder.filter(|h| h != opening.as_str()) {
-        return Err(JournalError::Unresolved { device: device.clone(), opening: holder });
+        return Err(JournalError::Unresolved { device, opening: holder });
     }
     step.execute("INSERT OR IGNORE INTO unresolved VALUES (?1, ?2)", params![device, opening.as_str()])
         .map_err(JournalError::writing)?;
