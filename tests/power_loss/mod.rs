@@ -11,7 +11,7 @@ pub mod disk;
 pub mod record;
 pub mod writer;
 
-use std::{env, fs, ops::Range, path::Path, process::Command, thread};
+use std::{env, fmt, fs, ops::Range, path::Path, process::Command, thread};
 
 use check::{Batch, Expected};
 use dice::Dice;
@@ -57,6 +57,12 @@ pub struct Violation {
     pub cut: String,
     /// What is wrong with it.
     pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "image {}, {}: {}", self.image, self.cut, self.what)
+    }
 }
 
 /// Why there is no outcome.
@@ -350,10 +356,15 @@ fn cut_at(lengths: &[u64], number: u64, of: u64, dice: &mut Dice) -> usize {
     lengths.partition_point(|end| *end <= place) + 1
 }
 
+/// The calls that are recorded: all by which a file can change or be made to last.
+const CALLS: &str = "open,openat,openat2,creat,close,write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile,splice,\
+                         fsync,fdatasync,sync,syncfs,sync_file_range,truncate,ftruncate,fallocate,unlink,unlinkat,\
+                         rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkdirat,mmap,dup,dup2,dup3";
+
 /// Starts the writer under strace and waits for it.
 fn run(writer: &Command, task: &str, trace: &Path) -> Result<(), NoProof> {
     // A call that this machine does not have is left out.
-    let calls: String = record::CALLS.split(',').map(|call| format!("?{call},")).collect();
+    let calls: String = CALLS.split(',').map(|call| format!("?{call},")).collect();
     let output = Command::new("strace")
         // Every text as hex and in full, descriptors with their paths, no signals.
         .args(["-f", "-qq", "-y", "-xx", "-s", "16777216", "-e", "signal=none"])

@@ -10,11 +10,6 @@ use std::{
 
 use super::disk::{FileId, Op};
 
-/// The calls that are recorded: all by which a file can change or be made to last.
-pub const CALLS: &str = "open,openat,openat2,creat,close,write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile,splice,\
-                         fsync,fdatasync,sync,syncfs,sync_file_range,truncate,ftruncate,fallocate,unlink,unlinkat,\
-                         rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkdirat,mmap,dup,dup2,dup3";
-
 /// One entry of the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
@@ -127,8 +122,9 @@ impl Reader {
                 Open::File(file) => entries.push(Entry::Disk(Op::Sync(file))),
                 Open::Folder => entries.push(Entry::Disk(Op::SyncFolder)),
             },
-            "unlink" => {
-                let path = path(text(0)?)?;
+            // Where a machine has no `unlink`, the C library names the working folder first; the path is absolute.
+            "unlink" | "unlinkat" => {
+                let path = path(text(usize::from(name == "unlinkat"))?)?;
                 if let Some(name) = self.of_account(&path) {
                     self.names.remove(&name).ok_or("it is not there")?;
                     entries.push(Entry::Disk(Op::Unlink(name)));

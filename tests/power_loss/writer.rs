@@ -114,9 +114,9 @@ impl Shop<'_> {
         self.journal = Some(journal);
         self.append(vec![("", None, Event::DaemonStarted { version: "0.1.0".into() })]);
         for rows in rows {
-            let counted = rows.iter().find_map(|row| match &row.event {
-                Event::OpeningCounted(counted) => Some(counted.clone()),
-                _ => None,
+            let counted = rows.iter().find_map(|row| {
+                let Event::OpeningCounted(counted) = &row.event else { return None };
+                Some(counted.clone())
             });
             let id = rows[0].opening.clone().unwrap();
             self.end_of(&rows[0].till, &id, &counted.unwrap());
