@@ -60,7 +60,11 @@ pub fn check(folder: &Path, expected: &Expected<'_>) -> Result<usize, String> {
     if (count, head) != (rows.len() as u64 + 1, journal.head()) {
         return Err(format!("{count} rows afterwards, where {} and one more were expected", rows.len()));
     }
-    Ok(batches)
+    // And after an end in order, which empties the log into the file.
+    let head = journal.head();
+    drop(journal);
+    let again = Journal::open(&path).map_err(|e| told("it does not open a second time", &e))?;
+    (again.head() == head).then_some(batches).ok_or_else(|| "the second start finds another newest row".to_owned())
 }
 
 type Unresolved = BTreeMap<String, String>;

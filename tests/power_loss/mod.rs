@@ -78,6 +78,8 @@ fn failed(error: impl std::fmt::Display) -> NoProof {
     NoProof::Failed(error.to_string())
 }
 
+/// Each has a disk of some megabytes in memory, of which a container may have 64.
+const MOST_THREADS: usize = 6;
 /// Names the life, its seed and its folder for a process that shall be the writer.
 const WRITER: &str = "DRAWERBRIDGE_POWER_LOSS_WRITER";
 
@@ -282,7 +284,7 @@ impl Record {
         });
         let mut cuts: Vec<_> = cuts.filter(|(number, ..)| spec.only.is_none_or(|only| only == *number)).collect();
         cuts.sort_by_key(|(_, steps, _)| *steps);
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(cuts.len().max(1));
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS).min(cuts.len().max(1));
         let found = thread::scope(|scope| {
             let look = |first: usize| {
                 let mine = cuts.iter().skip(first).step_by(threads);
