@@ -233,7 +233,9 @@ impl Journal {
         let lock = lock(&file, &name)?;
         // A connection that may write would also tidy up on closing: it writes what a write-ahead log left behind into a
         // file that must not be touched, and removes the log. So another one looks first.
-        drop(open_to_read(&file)?);
+        if !first_start_was_cut_short(&file) {
+            drop(open_to_read(&file)?);
+        }
         let mut db = Connection::open(&file).map_err(JournalError::writing)?;
         check_ours(&db, &name)?;
         set_and_read_back(&db, &name)?;
@@ -487,6 +489,16 @@ fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
         Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::Busy { path: name.to_owned() }),
         Err(other) => Err(failed(other.into())),
     }
+}
+
+/// The power failed while the file was made: it was empty, and SQLite's rollback journal says so (eight bytes of magic, then
+/// from byte 16 the number of pages there were; see "Database File Format", section 3). Only a connection that may write can
+/// make it empty again, and nothing in it is to be kept.
+fn first_start_was_cut_short(file: &Path) -> bool {
+    const MAGIC: [u8; 8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
+    let mut beside = file.as_os_str().to_owned();
+    beside.push("-journal");
+    std::fs::read(beside).is_ok_and(|bytes| bytes.starts_with(&MAGIC) && bytes.get(16..20) == Some(&[0; 4]))
 }
 
 /// Changes nothing: neither the file nor a log beside it.
