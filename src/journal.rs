@@ -7,6 +7,8 @@
 //! `seq` is what an event-stream client resumes by, so it must rise across restarts even when the last few device events
 //! were told but not yet written. Each start therefore skips ahead ([`SEQ_GAP`]); the chain, not the number, proves order.
 pub mod chain;
+mod stored;
+mod verify;
 
 use std::{
     fs::{File, OpenOptions},
@@ -21,6 +23,10 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, co
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
+pub use self::{
+    stored::{StoredRow, stored},
+    verify::{Finding, Report, Wrong, examine, verify},
+};
 use crate::shift::event::{Event, OpeningId};
 
 /// The schema this program writes. A file with a higher number is refused untouched.
@@ -45,8 +51,9 @@ const STEP_1: &str = "
     CREATE INDEX event_by_opening ON event(opening) WHERE opening IS NOT NULL;
     CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'rows are never changed'); END;
     CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'rows are never deleted'); END;
-    CREATE TABLE unresolved (device TEXT PRIMARY KEY, opening TEXT NOT NULL) STRICT;
 ";
+/// Who holds a device's one place for an unsettled attempt. It follows from the rows ([`hold_place`]).
+const UNRESOLVED: &str = "CREATE TABLE unresolved (device TEXT PRIMARY KEY, opening TEXT NOT NULL) STRICT;";
 
 /// Proof that a row is on disk: only the journal makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,13 +140,13 @@ pub enum JournalError {
     },
     /// The chain is broken.
     #[error(
-        "row {seq} of the journal was changed, moved, or a row before it is missing ({what}): keep the file and call for help"
+        "the journal does not hold together: {what}; keep the file as it is, run `drawerbridge journal verify`, and call for help"
     )]
     Broken {
         /// The first row that does not fit.
         seq: i64,
-        /// Which check failed.
-        what: &'static str,
+        /// What does not fit, in words.
+        what: String,
     },
     /// No space.
     #[error("the journal's disk is full: free space on it")]
@@ -153,6 +160,12 @@ pub enum JournalError {
     /// Another fault while reading.
     #[error("the journal could not be read: check its disk, then run `drawerbridge journal verify`")]
     Read(#[source] rusqlite::Error),
+    /// There is none.
+    #[error("{path} does not exist: name the journal that is meant (--journal, or [journal] path in the configuration)")]
+    Missing {
+        /// Where it was looked for.
+        path: String,
+    },
     /// Files.
     #[error("{path} could not be opened: create the folder and let the service's user write there")]
     Io {
@@ -178,8 +191,14 @@ impl JournalError {
             | Self::Broken { .. }
             | Self::Write(_)
             | Self::Read(_)
+            | Self::Missing { .. }
             | Self::Io { .. } => false,
         }
+    }
+
+    /// What SQLite or the system said, else the message.
+    fn cause_in_words(&self) -> String {
+        std::error::Error::source(self).map_or_else(|| self.to_string(), ToString::to_string)
     }
 
     fn writing(error: rusqlite::Error) -> Self {
@@ -268,8 +287,9 @@ impl Journal {
         let step = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(JournalError::writing)?;
         let newest = newest(&step)?;
         if newest.map_or(chain::GENESIS, |(_, hash)| hash) != self.head {
-            let what = "another program wrote after this one had opened it";
-            return Err(JournalError::Broken { seq: newest.map_or(0, |(seq, _)| seq), what });
+            let seq = newest.map_or(0, |(seq, _)| seq);
+            let what = format!("another program wrote row {seq} after this one had opened it");
+            return Err(JournalError::Broken { seq, what });
         }
         let (mut head, mut next) = (self.head, self.next);
         for row in rows {
@@ -353,42 +373,6 @@ pub fn read(path: &Path, seq: i64, limit: u32) -> Result<Vec<Row>, JournalError>
     rows_after(&open_to_read(path)?, seq, limit)
 }
 
-/// Follows the chain from the first row to the last. Returns how many rows there are, and the head.
-pub fn verify(path: &Path) -> Result<(u64, [u8; 32]), JournalError> {
-    verify_each(path, |_, _| {})
-}
-
-/// As [`verify`]; `each` is handed the number and the hash of every row that fits.
-pub fn verify_each(path: &Path, mut each: impl FnMut(i64, &[u8; 32])) -> Result<(u64, [u8; 32]), JournalError> {
-    let db = open_to_read(path)?;
-    let mut query = db.prepare("SELECT seq, at, till, opening, name, body, prev, hash FROM event ORDER BY seq")?;
-    let mut rows = query.query([])?;
-    let (mut head, mut count) = (chain::GENESIS, 0);
-    while let Some(r) = rows.next()? {
-        let fields = chain::Fields {
-            seq: r.get(0)?,
-            at: r.get(1)?,
-            till: r.get(2)?,
-            opening: r.get(3)?,
-            name: r.get(4)?,
-            body: r.get(5)?,
-        };
-        let seq = fields.seq;
-        let (prev, hash): (Vec<u8>, Vec<u8>) = (r.get(6)?, r.get(7)?);
-        if prev != head {
-            return Err(JournalError::Broken { seq, what: "it does not continue the row before it" });
-        }
-        let expected = chain::link(&head, &fields);
-        if hash != expected {
-            return Err(JournalError::Broken { seq, what: "its content does not fit its hash" });
-        }
-        head = expected;
-        count += 1;
-        each(seq, &head);
-    }
-    Ok((count, head))
-}
-
 const COLUMNS: &str = "SELECT seq, at, till, opening, body FROM event";
 type Raw = (i64, String, String, Option<String>, String);
 
@@ -415,6 +399,7 @@ fn rows_after(db: &Connection, seq: i64, limit: u32) -> Result<Vec<Row>, Journal
 fn make(db: &mut Connection) -> rusqlite::Result<()> {
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     step.execute_batch(STEP_1)?;
+    step.execute_batch(UNRESOLVED)?;
     step.pragma_update(None, "application_id", APPLICATION_ID)?;
     step.pragma_update(None, "user_version", SCHEMA)?;
     step.commit()
@@ -481,7 +466,7 @@ fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
 /// Changes nothing: neither the file nor a log beside it.
 fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
     if !path.exists() {
-        return Err(JournalError::file(path, ErrorKind::NotFound.into()));
+        return Err(JournalError::Missing { path: path.display().to_string() });
     }
     let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

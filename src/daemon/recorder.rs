@@ -180,6 +180,7 @@ fn in_words(error: &JournalError) -> String {
         | JournalError::Unresolved { .. }
         | JournalError::BadRow { .. }
         | JournalError::Broken { .. }
+        | JournalError::Missing { .. }
         | JournalError::Io { .. } => error.to_string(),
     }
 }
