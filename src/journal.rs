@@ -57,16 +57,23 @@ const UNRESOLVED: &str = "CREATE TABLE unresolved (device TEXT PRIMARY KEY, open
 
 /// Proof that a row is on disk: only the journal makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Durable<T>(T);
+pub struct Durable<T> {
+    what: T,
+    hash: [u8; 32],
+}
 
 impl<T> Durable<T> {
     /// What is on disk.
     pub const fn get(&self) -> &T {
-        &self.0
+        &self.what
     }
     /// Takes it out.
     pub fn into_inner(self) -> T {
-        self.0
+        self.what
+    }
+    /// The row's hash: the journal's head when it was written.
+    pub const fn hash(&self) -> &[u8; 32] {
+        &self.hash
     }
 }
 
@@ -292,6 +299,7 @@ impl Journal {
             return Err(JournalError::Broken { seq, what });
         }
         let (mut head, mut next) = (self.head, self.next);
+        let mut written = Vec::with_capacity(rows.len());
         for row in rows {
             if row.seq < next {
                 return Err(JournalError::BadRow { seq: row.seq });
@@ -301,10 +309,11 @@ impl Journal {
             hold_place(&step, row.opening.as_ref(), &row.event)?;
             insert(&step, &fields, &head, &hash).map_err(JournalError::writing)?;
             (head, next) = (hash, row.seq + 1);
+            written.push(Durable { what: Arc::clone(row), hash });
         }
         step.commit().map_err(JournalError::writing)?;
         (self.head, self.next) = (head, next);
-        Ok(rows.iter().map(|row| Durable(Arc::clone(row))).collect())
+        Ok(written)
     }
 
     /// The next row's number.
@@ -338,6 +347,11 @@ impl Journal {
     #[must_use]
     pub const fn head(&self) -> [u8; 32] {
         self.head
+    }
+
+    /// The number of the newest row, 0 when there is none.
+    pub fn last_seq(&self) -> Result<i64, JournalError> {
+        Ok(newest(&self.db)?.map_or(0, |(seq, _)| seq))
     }
 
     /// Rows after `seq`, oldest first, at most `limit`.
