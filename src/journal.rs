@@ -7,6 +7,8 @@
 //! `seq` is what an event-stream client resumes by, so it must rise across restarts even when the last few device events
 //! were told but not yet written. Each start therefore skips ahead ([`SEQ_GAP`]); the chain, not the number, proves order.
 pub mod chain;
+mod damage;
+mod salvage;
 mod stored;
 mod verify;
 
@@ -24,6 +26,7 @@ use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
 pub use self::{
+    salvage::{SalvageError, Salvaged, salvage, salvage_to},
     stored::{StoredRow, stored},
     verify::{Finding, Report, Wrong, examine, verify},
 };
@@ -173,6 +176,24 @@ pub enum JournalError {
         /// Where it was looked for.
         path: String,
     },
+    /// Ours, and damaged.
+    #[error(
+        "{path} is damaged: {what}; it was not touched, nothing is sent, and {copy}: `drawerbridge journal verify` says more, and `drawerbridge journal salvage` puts a new journal of what is whole in its place"
+    )]
+    Damaged {
+        /// The journal.
+        path: String,
+        /// What is wrong.
+        what: String,
+        /// Where the copy is, or why there is none.
+        copy: String,
+    },
+    /// Half-way through the way out.
+    #[error("a salvage of {path} was cut short: run `drawerbridge journal salvage` again, it goes on where it stopped")]
+    Salvaging {
+        /// The journal.
+        path: String,
+    },
     /// Files.
     #[error("{path} could not be opened: create the folder and let the service's user write there")]
     Io {
@@ -199,6 +220,8 @@ impl JournalError {
             | Self::Write(_)
             | Self::Read(_)
             | Self::Missing { .. }
+            | Self::Damaged { .. }
+            | Self::Salvaging { .. }
             | Self::Io { .. } => false,
         }
     }
@@ -254,9 +277,12 @@ impl Journal {
         let name = path.display().to_string();
         let file = real_path(path)?;
         let lock = lock(&file, &name)?;
+        if damage::beside(&file, salvage::SALVAGED).exists() {
+            return Err(JournalError::Salvaging { path: name });
+        }
         // A connection that may write would also tidy up on closing: it writes what a write-ahead log left behind into a
         // file that must not be touched, and removes the log. So another one looks first.
-        drop(open_to_read(&file)?);
+        damage::look_before_writing(&file, &name)?;
         let mut db = Connection::open(&file).map_err(JournalError::writing)?;
         check_ours(&db, &name)?;
         set_and_read_back(&db, &name)?;
@@ -465,9 +491,7 @@ fn real_path(path: &Path) -> Result<PathBuf, JournalError> {
 
 /// `file` is the real path: two spellings of one journal must meet the same lock, and two journals must not.
 fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".lock");
-    let beside = PathBuf::from(beside);
+    let beside = damage::beside(file, ".lock");
     let failed = |cause| JournalError::file(&beside, cause);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside).map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {

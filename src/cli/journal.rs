@@ -14,14 +14,17 @@ use super::{
 };
 use crate::{
     api::row_json,
+    clock,
     journal::{
-        self, JournalError, Report, Row, StoredRow,
+        self, JournalError, Report, Row, SalvageError, Salvaged, StoredRow,
         chain::{self, hex, short},
     },
+    shift::event::OpeningId,
 };
 
 const LONG: &str = "\
-The journal is read beside a running daemon; nothing is ever changed by reading. Times are UTC.
+The journal is read beside a running daemon; nothing is ever changed by reading. Only salvage writes, and refuses beside a
+daemon. Times are UTC.
 
 Examples:
   drawerbridge journal list --last 20
@@ -69,7 +72,19 @@ Examples:
   drawerbridge journal export > journal.jsonl
   drawerbridge journal export --after 2000000 | jq -r .body";
 
-/// Read or check the journal.
+const LONG_SALVAGE: &str = "\
+For a journal that is damaged, so that the daemon does not start. A new journal is made of the events that are whole, with
+the numbers they had, and takes the old one's place; the old one is kept beside it as journal.db.quarantine-TIME. What is
+missing is said. Counts that are not settled are read at Shopify before anything is sent: among the lost events may be one
+that says that a request left. Stop the daemon first.
+
+Exit codes: 0 done; 1 nothing was done, for example because the journal is whole; 75 a daemon has it.
+
+Examples:
+  drawerbridge journal salvage --config drawerbridge.toml
+  drawerbridge journal salvage --journal journal.db --to what-is-whole.db     leaves journal.db alone";
+
+/// Read, check or mend the journal.
 #[derive(Args)]
 #[command(after_long_help = LONG)]
 pub(super) struct JournalArgs {
@@ -124,6 +139,18 @@ enum What {
         #[arg(long, value_name = "SEQ", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
         after: i64,
     },
+    /// Make a new journal of what is whole in a damaged one
+    #[command(after_long_help = LONG_SALVAGE)]
+    Salvage {
+        #[command(flatten)]
+        source: Source,
+        /// Write the new journal there, and leave the damaged one alone
+        #[arg(long, value_name = "NEW")]
+        to: Option<PathBuf>,
+        /// Print one JSON object: `kept`, `head`, `copy`, `lost`, `unsettled`, `ended_unknown`, `without_count`
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args)]
@@ -156,6 +183,7 @@ pub(super) fn journal(args: &JournalArgs) -> ExitCode {
         What::Show { source, seq, json } => show(source, *seq, *json),
         What::Verify { source, head, json } => verify(source, head.as_deref(), *json),
         What::Export { source, after } => export(source, *after),
+        What::Salvage { source, to, json } => salvage(source, to.as_deref(), *json),
     }
     .unwrap_or_else(|code| code)
 }
@@ -324,4 +352,48 @@ fn exported(StoredRow { fields, prev, hash }: &StoredRow) -> Value {
         "seq": seq, "at": at, "till": till, "opening": opening, "name": name, "body": body,
         "prev": hex(prev), "hash": hex(hash),
     })
+}
+
+fn salvage(source: &Source, to: Option<&Path>, json: bool) -> Result<ExitCode, ExitCode> {
+    let path = file(source)?;
+    let salvaged = match to {
+        Some(to) => journal::salvage_to(&path, to, clock::wall()),
+        None => journal::salvage(&path, clock::wall()),
+    };
+    let salvaged = salvaged.map_err(|e| {
+        if let SalvageError::Journal(e) = &e {
+            return failed(e);
+        }
+        complain(with_causes(&e));
+        ExitCode::FAILURE
+    })?;
+    let Salvaged { kept, lost, unsettled, ended_unknown, without_count, head, copy } = &salvaged;
+    if json {
+        let ids = |ids: &[OpeningId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let said = json!({
+            "kept": kept, "head": hex(head), "copy": copy, "lost": lost, "unsettled": ids(unsettled),
+            "ended_unknown": ids(ended_unknown), "without_count": ids(without_count),
+        });
+        return Ok(say_last(said, ExitCode::SUCCESS));
+    }
+    match to {
+        Some(to) => say(format!("{kept} events are whole, and are in {}", to.display()))?,
+        None => say(format!("{}: {kept} events are whole, and make the new journal in its place", path.display()))?,
+    }
+    if let Some(copy) = copy {
+        say(format!("the old one is kept as {}", copy.display()))?;
+    }
+    for text in lost {
+        say(format!("missing: {text}"))?;
+    }
+    for id in unsettled {
+        say(format!("{id}: counted and not settled: Shopify is read before anything is sent"))?;
+    }
+    for id in ended_unknown {
+        say(format!("{id}: how it ended is lost: look for [db:{id}] in Shopify"))?;
+    }
+    for id in without_count {
+        say(format!("{id}: it was sent, and its count is lost: look for [db:{id}] in Shopify"))?;
+    }
+    Ok(say_last(format!("head {}", hex(head)), ExitCode::SUCCESS))
 }

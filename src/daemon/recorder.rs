@@ -181,6 +181,8 @@ fn in_words(error: &JournalError) -> String {
         | JournalError::BadRow { .. }
         | JournalError::Broken { .. }
         | JournalError::Missing { .. }
+        | JournalError::Damaged { .. }
+        | JournalError::Salvaging { .. }
         | JournalError::Io { .. } => error.to_string(),
     }
 }

@@ -352,3 +352,33 @@ fn a_till_that_was_renamed_still_has_its_openings() {
     assert_eq!(journal.openings_of("new name", 8).unwrap(), []);
     assert_eq!(journal.openings_of_device("new name", "device-1", 8).unwrap(), [id(1)]);
 }
+
+/// Figures for `damage.rs`: `cargo test --release -p drawerbridge --lib how_long_a_start_takes -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures, and asserts nothing a slow machine could fail"]
+fn how_long_a_start_takes() {
+    for rows in [0, 10_000, 100_000] {
+        let desk = desk();
+        let mut journal = Journal::open(&desk.path).unwrap();
+        let event = |n: i64| match n % 4 {
+            0 => (Some(id(n.unsigned_abs() / 4)), counted("device-1")),
+            1 => (Some(id(n.unsigned_abs() / 4)), confirmed()),
+            _ => (None, Event::DrawerOpened { by: "key".to_owned() }),
+        };
+        for from in (0..rows).step_by(1000) {
+            let row = |n: i64| {
+                let (opening, event) = event(n);
+                Arc::new(Row { seq: n + 1, at: at(), till: "front-1".to_owned(), opening, event })
+            };
+            journal.append_rows(&(from..from + 1000).map(row).collect::<Vec<_>>()).unwrap();
+        }
+        drop(journal);
+        let begun = crate::clock::now();
+        drop(Journal::open(&desk.path).unwrap());
+        let opened = begun.elapsed();
+        let begun = crate::clock::now();
+        assert_eq!(verify(&desk.path).unwrap().0, rows.unsigned_abs());
+        let size = std::fs::metadata(&desk.path).unwrap().len() >> 10;
+        eprintln!("{rows} rows, {size} KiB: open {opened:?}, verify {:?}", begun.elapsed());
+    }
+}

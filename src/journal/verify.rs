@@ -73,7 +73,7 @@ impl fmt::Display for Finding {
 }
 
 /// What a journal is like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// Rows there are.
     pub rows: u64,
@@ -115,7 +115,7 @@ pub fn examine(path: &Path, each: impl FnMut(i64, &[u8])) -> Result<Report, Jour
 }
 
 pub(super) fn examine_open(db: &Connection, mut each: impl FnMut(i64, &[u8])) -> Result<Report, JournalError> {
-    let mut report = Report { rows: 0, last: None, head: chain::GENESIS, findings: vec![], more: 0 };
+    let mut report = Report::default();
     for text in quick_check(db, FINDINGS)? {
         report.add(Wrong::File, None, format!("the file is damaged: {text}"));
     }
@@ -352,15 +352,21 @@ impl Places {
         }
     }
 
+    /// Who holds a place by a table: openings by device.
     pub(super) fn held(db: &Connection) -> Result<HashMap<String, String>, JournalError> {
         let mut query = db.prepare("SELECT device, opening FROM unresolved")?;
         let held = query.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
         Ok(held)
     }
 
+    /// Who holds a place by the rows taken so far: openings by device.
+    pub(super) fn all(&self) -> Result<HashMap<String, String>, JournalError> {
+        Self::held(&self.table)
+    }
+
     /// The file's table beside this one.
     fn compare(&self, db: &Connection, report: &mut Report) -> Result<(), JournalError> {
-        let (by_rows, by_table) = match (Self::held(&self.table), Self::held(db)) {
+        let (by_rows, by_table) = match (self.all(), Self::held(db)) {
             (Ok(by_rows), Ok(by_table)) => (by_rows, by_table),
             (Err(e), _) | (_, Err(e)) if !is_damage(&e) => return Err(e),
             (Err(_), _) | (_, Err(_)) => {

@@ -254,3 +254,29 @@ fn what_is_no_journal_is_said_to_be_none() {
         run_on(&text, args).ended(1, &[], &["letter.txt"]);
     }
 }
+
+#[test]
+fn what_is_whole_in_a_damaged_journal_is_put_in_its_place_and_what_is_missing_is_said() {
+    let record = Record::new();
+    record.run(&["salvage"]).ended(1, &[], &["journal.db is whole"]);
+    record.tamper("DELETE FROM event WHERE seq = 2");
+    let new = record.folder.path().join("new.db");
+    let aside = record.run(&["salvage", "--to", new.to_str().unwrap()]);
+    aside.ended(
+        0,
+        &["3 events are whole, and are in", "missing: row 2 was removed", "0000000007: counted and not settled"],
+        &[],
+    );
+    run_on(&new, &["verify"]).ended(0, &["4 events"], &[]);
+    record.run(&["verify"]).ended(1, &[], &["row 2 was removed"]);
+    let json = record.run(&["salvage", "--json"]).ended(0, &[], &[]).json();
+    assert_eq!((&json["kept"], &json["unsettled"][0]), (&3.into(), &"0000000007".into()));
+    let copy = json["copy"].as_str().unwrap();
+    assert!(copy.contains("journal.db.quarantine-"), "{json}");
+    record.run(&["verify"]).ended(0, &["4 events", json["head"].as_str().unwrap()], &[]);
+    run_on(Path::new(copy), &["verify"]).ended(1, &[], &["row 2 was removed"]);
+    // And the daemon's way in is free again.
+    let busy = Journal::open(&record.file()).unwrap();
+    record.run(&["salvage"]).ended(75, &[], &["in use by another drawerbridge"]);
+    drop(busy);
+}
