@@ -8,6 +8,7 @@
 //! were told but not yet written. Each start therefore skips ahead ([`SEQ_GAP`]); the chain, not the number, proves order.
 pub mod chain;
 mod damage;
+mod reserve;
 mod salvage;
 mod stored;
 mod verify;
@@ -21,10 +22,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, config::DbConfig, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, config::DbConfig, params};
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
+use self::reserve::Reserve;
 pub use self::{
     salvage::{SalvageError, Salvaged, salvage, salvage_to},
     stored::{StoredRow, stored},
@@ -266,13 +268,29 @@ fn by_disk(error: &rusqlite::Error) -> Option<JournalError> {
 #[derive(Debug)]
 pub struct Journal {
     db: Connection,
+    file: PathBuf,
+    name: String,
+    index: Index,
     head: [u8; 32],
     next: i64,
+    reserve: Reserve,
     _lock: File,
+}
+
+/// Where SQLite keeps its index of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Index {
+    /// In a file beside the journal, so that others can read it too.
+    Shared,
+    /// In memory, because the disk had no room for that file. The journal is read, and nothing is written to it.
+    OwnMemory,
 }
 
 impl Journal {
     /// Opens or makes the journal, brings it to this schema, and takes the lock.
+    ///
+    /// A full disk does not keep a journal that is there from being read: it [takes nothing](Journal::takes_nothing) until
+    /// there is room.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let name = path.display().to_string();
         let file = real_path(path)?;
@@ -280,21 +298,65 @@ impl Journal {
         if damage::beside(&file, salvage::SALVAGED).exists() {
             return Err(JournalError::Salvaging { path: name });
         }
-        // A connection that may write would also tidy up on closing: it writes what a write-ahead log left behind into a
-        // file that must not be touched, and removes the log. So another one looks first.
-        damage::look_before_writing(&file, &name)?;
-        let mut db = Connection::open(&file).map_err(JournalError::writing)?;
-        check_ours(&db, &name)?;
-        set_and_read_back(&db, &name)?;
-        let fresh = user_version(&db)? == 0;
-        if fresh {
-            make(&mut db).map_err(JournalError::writing)?;
-        }
+        let (db, index) = match connect(&file, &name, Index::Shared) {
+            Err(JournalError::Full) => (connect(&file, &name, Index::OwnMemory)?, Index::OwnMemory),
+            opened => (opened?, Index::Shared),
+        };
         let (head, next) = match newest(&db)? {
             None => (chain::GENESIS, 1),
             Some((seq, hash)) => (hash, (seq / SEQ_GAP + 2) * SEQ_GAP),
         };
-        Ok(Self { db, head, next, _lock: lock })
+        let reserve = Reserve::of(&file);
+        Ok(Self { db, file, name, index, head, next, reserve, _lock: lock })
+    }
+
+    /// It was opened on a full disk, and only reading works until [`Journal::make_room`] finds room.
+    #[must_use]
+    pub const fn takes_nothing(&self) -> bool {
+        matches!(self.index, Index::OwnMemory)
+    }
+
+    /// Keeps the reserve if there is room for it, and opens a journal that takes nothing anew if there is.
+    ///
+    /// # Errors
+    /// The disk is still full.
+    pub fn make_room(&mut self) -> Result<(), JournalError> {
+        if !self.reserve.keep() {
+            return Err(JournalError::Full);
+        }
+        if self.index == Index::Shared {
+            return Ok(());
+        }
+        // It holds the whole file: it must be closed before another one can open it.
+        drop(std::mem::replace(&mut self.db, Connection::open_in_memory()?));
+        match connect(&self.file, &self.name, Index::Shared) {
+            Ok(db) => {
+                self.db = db;
+                self.index = Index::Shared;
+                Ok(())
+            }
+            Err(error) => {
+                self.db = connect(&self.file, &self.name, Index::OwnMemory)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up the reserve, so that a row that something waits for can be written once more. `false`: there is none.
+    pub fn give_up_reserve(&mut self) -> bool {
+        !self.takes_nothing() && self.reserve.give_up()
+    }
+
+    /// The reserve is there.
+    #[must_use]
+    pub const fn has_reserve(&self) -> bool {
+        self.reserve.is_kept()
+    }
+
+    /// The reserve was given up: what nobody waits for must leave its room alone.
+    #[must_use]
+    pub const fn lives_on_reserve(&self) -> bool {
+        self.reserve.is_spent()
     }
 
     /// Puts one event on disk. When this returns `Ok`, it survives power loss.
@@ -316,6 +378,9 @@ impl Journal {
     /// As [`Journal::append`], for rows that were numbered before: their `seq` rises from at least [`Journal::next_seq`].
     /// All of them are on disk, or none.
     pub fn append_rows(&mut self, rows: &[Arc<Row>]) -> Result<Vec<Durable<Arc<Row>>>, JournalError> {
+        if self.takes_nothing() {
+            self.make_room()?;
+        }
         // From the start a writing one, so that nothing can come between the look at the newest row and the new one.
         let step = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(JournalError::writing)?;
         let newest = newest(&step)?;
@@ -405,6 +470,30 @@ impl Journal {
         let mut query = self.db.prepare("SELECT opening FROM unresolved ORDER BY opening")?;
         let names = query.query_map([], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
         Ok(names.iter().filter_map(|n| OpeningId::parse(n)).collect())
+    }
+}
+
+fn connect(file: &Path, name: &str, index: Index) -> Result<Connection, JournalError> {
+    // A connection that may write would also tidy up on closing: it writes what a write-ahead log left behind into a
+    // file that must not be touched, and removes the log. So another one looks first.
+    damage::look_before_writing(file, name, index)?;
+    let mut db = Connection::open(file).map_err(JournalError::writing)?;
+    index.choose(&db)?;
+    check_ours(&db, name)?;
+    set_and_read_back(&db, name)?;
+    if user_version(&db)? == 0 {
+        make(&mut db).map_err(JournalError::writing)?;
+    }
+    Ok(db)
+}
+
+impl Index {
+    /// Before anything is read: who is alone with the file needs no index beside it.
+    fn choose(self, db: &Connection) -> Result<(), JournalError> {
+        if self == Self::OwnMemory {
+            db.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+        }
+        Ok(())
     }
 }
 
@@ -506,8 +595,18 @@ fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
     if !path.exists() {
         return Err(JournalError::Missing { path: path.display().to_string() });
     }
-    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    open_to_look(path, Index::Shared)
+}
+
+/// As [`open_to_read`]; an index in memory needs the file for itself, which SQLite grants only to who might write.
+fn open_to_look(path: &Path, index: Index) -> Result<Connection, JournalError> {
+    let flags = match index {
+        Index::Shared => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Index::OwnMemory => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let db = Connection::open_with_flags(path, flags)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    index.choose(&db)?;
     check_ours(&db, &path.display().to_string())?;
     Ok(db)
 }

@@ -17,7 +17,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    APPLICATION_ID, JournalError, chain, open_to_read,
+    APPLICATION_ID, Index, JournalError, chain, open_to_look,
     stored::{COLUMNS, StoredRow},
     verify::{Places, Report, is_damage, quick_check},
 };
@@ -29,8 +29,8 @@ pub(super) const TAIL: usize = 1000;
 const WHOLE: i64 = 2048;
 
 /// Looks whether the file may be written to. Changes nothing, unless it is ours and damaged: then a copy is made.
-pub(super) fn look_before_writing(file: &Path, name: &str) -> Result<(), JournalError> {
-    let Some(what) = what_is_damaged(file)? else { return Ok(()) };
+pub(super) fn look_before_writing(file: &Path, name: &str, index: Index) -> Result<(), JournalError> {
+    let Some(what) = what_is_damaged(file, index)? else { return Ok(()) };
     let copy = match quarantine(file) {
         Ok(copy) => format!("a copy of it is {}", copy.display()),
         Err(cause) => format!("a copy of it could not be made ({cause})"),
@@ -38,13 +38,13 @@ pub(super) fn look_before_writing(file: &Path, name: &str) -> Result<(), Journal
     Err(JournalError::Damaged { path: name.to_owned(), what, copy })
 }
 
-fn what_is_damaged(file: &Path) -> Result<Option<String>, JournalError> {
+fn what_is_damaged(file: &Path, index: Index) -> Result<Option<String>, JournalError> {
     if is_empty(file) {
         // SQLite would take it for a new one and remove the log.
         let cut = !is_empty(&beside(file, "-wal"));
         return Ok(cut.then(|| "it is empty, and the log beside it is not".to_owned()));
     }
-    let looked = open_to_read(file).and_then(|db| looks_wrong(&db));
+    let looked = open_to_look(file, index).and_then(|db| looks_wrong(&db));
     match looked {
         Ok(what) => Ok(what),
         Err(JournalError::Foreign { .. }) if has_our_mark(file) => Ok(Some("SQLite cannot read it".to_owned())),
