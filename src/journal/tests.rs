@@ -156,6 +156,34 @@ fn rows_in_a_log_that_a_power_cut_left_are_there_after_the_restart() {
 }
 
 #[test]
+fn a_first_start_that_was_cut_short_is_made_up_for_and_no_other_file_is_rolled_back() {
+    // Page 1 as `journal_mode = WAL` writes it, and beside it the rollback journal of an interrupted transaction.
+    let cut = |pages_before: u8| {
+        let desk = desk();
+        let mode: String =
+            Connection::open(&desk.path).unwrap().query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+        let mut journal = vec![0; 512];
+        journal[..8].copy_from_slice(&[0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7]);
+        journal[19] = pages_before;
+        journal[22] = 2; // 512-byte sectors
+        journal[26] = 0x10; // 4096-byte pages
+        std::fs::write(format!("{}-journal", desk.path.display()), journal).unwrap();
+        desk
+    };
+    let desk = cut(0);
+    let mut journal = Journal::open(&desk.path).unwrap();
+    journal.append(at(), "front-1", Some(&id(1)), &counted("device-1")).unwrap();
+    assert_eq!(verify(&desk.path).unwrap(), (1, journal.head()));
+    let desk = cut(1);
+    let before = left(desk.path.parent().unwrap());
+    assert!(Journal::open(&desk.path).is_err());
+    let mut after = left(desk.path.parent().unwrap());
+    after.remove("journal.db.lock");
+    assert_eq!(after, before);
+}
+
+#[test]
 fn the_lock_belongs_to_the_file_and_not_to_its_spelling() {
     let desk = desk();
     let folder = desk.path.parent().unwrap().to_owned();
