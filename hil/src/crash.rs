@@ -1,4 +1,5 @@
-//! Proofs that the daemon's process may end at any moment: `kill -9` at random ([`kill`]).
+//! Proofs that the daemon's process may end at any moment: `kill -9` at random ([`kill`]), and at, around
+//! and inside every system call that leaves something behind ([`syscalls`]).
 //!
 //! Both play openings at a whole simulated till, keep books of what was acknowledged to people, and hold the journal, the
 //! shop, the display and the paper against them ([`books`]). Neither knows anything of how the daemon does it.
@@ -10,7 +11,9 @@ mod books;
 mod hand;
 pub mod kill;
 mod rng;
+pub mod syscalls;
 mod till;
+mod trace;
 
 use std::{
     fmt,

@@ -14,6 +14,7 @@ use drawerbridge_hil::{
     crash::{
         self,
         kill::{self, KillOptions},
+        syscalls::{self, SyscallOptions},
     },
     latency::{self, LatencyOptions},
     line::Attach,
@@ -103,6 +104,27 @@ enum Command {
         /// Only the till of this number, as a failure names it.
         #[arg(long)]
         till: Option<u64>,
+        /// The daemon to test.
+        #[arg(long)]
+        daemon: Option<PathBuf>,
+    },
+    /// End the daemon before and after every system call that leaves something behind, and let each of them fail.
+    ///
+    /// Needs strace. Prints the calls on stderr and one line on stdout, and ends with 0 if every call was reached and nothing
+    /// was lost, doubled or said wrongly.
+    Syscalls {
+        /// `all`, or so many runs spread over everything.
+        #[arg(long, default_value = "all", value_parser = how_many)]
+        points: HowMany,
+        /// Only runs whose name has this in it, as a failure gives it: `EIO, journal`.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+        /// Chooses what is counted and which runs are done; a new one each time when not given.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Tills at a time: by itself four for each core.
+        #[arg(long)]
+        jobs: Option<usize>,
         /// The daemon to test.
         #[arg(long)]
         daemon: Option<PathBuf>,
@@ -202,6 +224,14 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
             println!("{report}");
             Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Syscalls { points, only, seed, jobs, daemon } => {
+            let (program, jobs) = (program(daemon)?, jobs.unwrap_or_else(bench::default_jobs));
+            let seed = seed.unwrap_or_else(crash::fresh_seed);
+            let report = syscalls::run(&SyscallOptions { runs: points.0, only, seed, jobs, program }).await?;
+            eprint!("{}", report.list());
+            println!("{report}");
+            Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Printer(args) => {
             printer(args).await?;
             Ok(ExitCode::SUCCESS)
@@ -255,6 +285,18 @@ async fn printer(args: PrinterArgs) -> Result<(), String> {
     let served = console::serve_printer(&printer, args.dir.as_deref(), |line| println!("{line}")).await;
     printer.unplug();
     served.map_err(|e| format!("the terminal: {e}"))
+}
+
+/// So many, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct HowMany(Option<usize>);
+
+fn how_many(text: &str) -> Result<HowMany, String> {
+    match (text, text.parse()) {
+        ("all", _) => Ok(HowMany(None)),
+        (_, Ok(n @ 1..)) => Ok(HowMany(Some(n))),
+        (_, _) => Err("write a number from 1 on, or all".into()),
+    }
 }
 
 fn real_port(text: &str) -> Result<RealPort, String> {

@@ -567,7 +567,7 @@ impl Life {
 }
 
 /// Makes the count and waits until nothing more happens by itself.
-async fn play(till: &mut CrashTill, count: &Count, confirming: &watch::Sender<u32>) -> Result<(), String> {
+pub(super) async fn play(till: &mut CrashTill, count: &Count, confirming: &watch::Sender<u32>) -> Result<(), String> {
     till.count(count, confirming).await?;
     till.settle().await
 }

@@ -1,7 +1,9 @@
 //! One till whose daemon may die at any time: its devices, its shop, its daemon, its books.
 use std::{
     ffi::OsString,
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
+    process::ExitStatus,
     time::Duration,
 };
 
@@ -41,6 +43,9 @@ pub(super) const TIMING: &[(&str, &str)] = &[
     ("confirm_pause", "0ms"),
 ];
 
+/// A poll that does not come in the seconds of an opening.
+pub(super) const RARELY: &str = "5m";
+
 /// The till.
 pub(super) struct CrashTill {
     pub(super) bench: Bench,
@@ -67,6 +72,10 @@ impl CrashTill {
         spec.paced = false;
         spec.bounce = 0;
         for (key, value) in TIMING {
+            // Whoever asks for another poll has a reason.
+            if *key == "poll" && spec.timing.iter().any(|(k, v)| k == key && v == RARELY) {
+                continue;
+            }
             spec.set(&format!("timing {key} {value}"))?;
         }
         let bench = Bench::start(spec).await.map_err(|e| format!("the till cannot be brought up: {e}"))?;
@@ -151,15 +160,36 @@ impl CrashTill {
         frame.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
-    /// After its process was sent `signal`: it is gone, ended as such a signal ends it, and nothing panicked.
-    pub(super) async fn bury(&mut self, signal: Signal, was_ready: bool) -> Result<(), String> {
-        use std::os::unix::process::ExitStatusExt as _;
+    /// How its process ended, which must be over or about to be, and without a panic.
+    async fn ended(&mut self) -> Result<ExitStatus, String> {
         let daemon = self.daemon.take().ok_or("no daemon runs")?;
         let status = daemon.gone(patiently(GONE)).await?;
         self.hear().await;
-        if let Some(line) = self.log.panic() {
-            return Err(format!("something panicked in the daemon: {line}"));
+        match self.log.panic() {
+            Some(line) => Err(format!("something panicked in the daemon: {line}")),
+            None => Ok(status),
         }
+    }
+
+    /// True if SIGKILL ended it, false if it ended in order.
+    pub(super) async fn ended_by_kill(&mut self) -> Result<bool, String> {
+        let status = self.ended().await?;
+        match (status.success(), status.signal() == Some(Signal::KILL.as_raw())) {
+            (true, _) => Ok(false),
+            (_, true) => Ok(true),
+            _ => Err(format!("the daemon ended with {status}")),
+        }
+    }
+
+    /// The exit code it ended with; no signal has ended it.
+    pub(super) async fn ended_with_a_code(&mut self) -> Result<i32, String> {
+        let status = self.ended().await?;
+        status.code().ok_or_else(|| format!("the daemon ended with {status}"))
+    }
+
+    /// After its process was sent `signal`: it is gone, ended as such a signal ends it, and nothing panicked.
+    pub(super) async fn bury(&mut self, signal: Signal, was_ready: bool) -> Result<(), String> {
+        let status = self.ended().await?;
         let by = status.signal() == Some(signal.as_raw());
         // Before it listens to signals, SIGTERM ends it as it ends any program.
         let right = if signal == Signal::TERM { status.success() || (by && !was_ready) } else { by };
