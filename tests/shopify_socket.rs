@@ -13,7 +13,7 @@ use drawerbridge::{
     clock,
     config::{Shop, TokenSource},
     money::Currency,
-    opening::{Mutation, Outcome, Read, Wait, WallClock},
+    opening::{Mutation, OnForeign, Outcome, Read, SharedDrawer, Wait, WallClock},
     shopify::{
         BODY_LIMIT, Shopify,
         auth::{TokenError, Tokens},
@@ -172,6 +172,9 @@ fn shopify(url: &str, token: TokenSource) -> Arc<Shopify> {
         currency: Currency::from_code("USD").unwrap(),
         time_zone: jiff::tz::TimeZone::UTC,
         token,
+        shared_drawer: SharedDrawer::Warn,
+        on_foreign_session: OnForeign::Ask,
+        business_day_starts: jiff::civil::time(4, 0, 0, 0),
     };
     Shopify::new(shop, TIMEOUT)
 }
@@ -383,10 +386,49 @@ async fn the_newest_sessions_come_by_creation_whatever_time_they_were_opened_wit
         "balance": { "amount": "150.00", "currencyCode": "USD" },
         "time": yesterday, "reasonCodeId": null, "note": "[db:0000000007]",
     });
-    let outcome = shop.open_session(&variables).await;
+    let outcome = shop.send(Mutation::Open, &variables).await;
     let Outcome::Executed(ours) = outcome else { panic!("{outcome:?}") };
     let list = read().await;
     assert!(!list.complete);
     assert_eq!(list.sessions.len(), 25);
     assert_eq!(list.sessions[0], ours);
+}
+
+#[cfg(feature = "demo")]
+#[tokio::test]
+async fn a_count_is_recorded_in_an_open_session_and_stands_in_its_ledger() {
+    use drawerbridge::opening::{ActivityRead, Device};
+    use drawerbridge_hil::admin::{AdminApi, AdminSpec};
+    let api = AdminApi::spawn(AdminSpec::default()).await.unwrap();
+    let secret = secret("shpat_rig");
+    let shop = shopify(&api.url(), TokenSource::File(secret.file.clone()));
+    let session = api.open_elsewhere(1, "100.00", "");
+    let Read::Healthy(list) = shop.sessions_of_device(DEVICE).await else { panic!("healthy") };
+    let Device::Known { drawer: Some(drawer), active: Some(active) } = &list.device else { panic!("{:?}", list.device) };
+    assert_eq!((active.id.as_str(), drawer.devices.len()), (session.as_str(), 1));
+    assert!(list.date.is_some() && list.skew_s.is_some());
+    assert_eq!(list.api_version.as_deref(), Some("2026-04"));
+
+    let time = jiff::Timestamp::from_second(clock::wall().as_second() + 5).unwrap();
+    let variables = json!({
+        "sessionId": session, "staffId": "gid://shopify/StaffMember/1",
+        "balance": { "amount": "90.00", "currencyCode": "USD" },
+        "time": time.to_string(), "reasonCodeId": null, "note": "[db:0000000007/count]",
+    });
+    let outcome = shop.send(Mutation::Count, &variables).await;
+    assert!(matches!(&outcome, Outcome::Executed(counted) if counted.id == session), "{outcome:?}");
+    let ActivityRead::Healthy(ledger) = shop.activities(&session).await else { panic!("healthy") };
+    assert!(ledger.open && ledger.complete);
+    assert_eq!(ledger.counts.len(), 1, "the opening count is none of ours");
+    assert_eq!((ledger.counts[0].time, ledger.counts[0].counted.amount.as_str()), (time, "90.0"));
+    assert!(shop.opener(&session).await.unwrap().contains("StaffMember/"));
+
+    // The least an app can have: neither devices nor staff.
+    let scopes = ["write_cash_tracking", "read_cash_tracking"].map(str::to_owned).to_vec();
+    let api = AdminApi::spawn(AdminSpec { scopes, ..AdminSpec::default() }).await.unwrap();
+    let shop = shopify(&api.url(), TokenSource::File(secret.file.clone()));
+    let session = api.open_elsewhere(1, "100.00", "");
+    let Read::Healthy(list) = shop.sessions_of_device(DEVICE).await else { panic!("healthy without the device") };
+    assert_eq!((list.device, list.sessions.len()), (Device::NotGranted, 1));
+    assert!(shop.opener(&session).await.unwrap_err().contains("Access denied"));
 }

@@ -171,7 +171,11 @@ impl Shop<'_> {
             let attempts = 1 + u8::from(self.dice.one_in(4)) + u8::from(self.dice.one_in(8));
             for attempt in 1..=attempts {
                 let variables = serde_json::json!({ "input": counted, "note": format!("{} [db:{id}]", counted.note) });
-                self.append(vec![(till, Some(&id), Event::OpeningSending { attempt, variables })]);
+                self.append(vec![(
+                    till,
+                    Some(&id),
+                    Event::OpeningSending { attempt, variables, into: None, preflight: None },
+                )]);
                 if attempt < attempts {
                     let why = "the answer did not come".to_owned();
                     self.append(vec![(till, Some(&id), Event::OpeningUnknown { attempt, why, already_open: false })]);
