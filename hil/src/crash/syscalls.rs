@@ -52,6 +52,8 @@ const ANSWERED: Duration = Duration::from_millis(1_500);
 const PRINTED: Duration = Duration::from_secs(10);
 /// A disk that refuses is told within this.
 const TOLD: Duration = Duration::from_secs(2);
+/// Device events reach the disk this much after they were told, at most.
+const WRITTEN_BEHIND: Duration = Duration::from_millis(300);
 /// Between two keys, as the cashier of `hand` types.
 const KEY_GAP: Duration = Duration::from_millis(42);
 /// A process that was ended is dead, and one that ends by itself is noticed, within this.
@@ -524,9 +526,14 @@ async fn cut_short(till: &mut CrashTill, count: &Count, point: &Point) -> Result
         _ = cashier(till, count) => false,
         () = until_dead(pid) => true,
     };
-    let size = fs::metadata(till.bench.dir().join("journal.db-wal")).map(|m| m.len()).unwrap_or_default();
-    let reached = size == limit;
-    if !ended {
+    let wal = till.bench.dir().join("journal.db-wal");
+    let full = || fs::metadata(&wal).is_ok_and(|m| m.len() == limit);
+    // What is written behind comes a moment after the slip.
+    let until = now() + WRITTEN_BEHIND;
+    while !full() && now() < until {
+        sleep(LOOK).await;
+    }
+    if full() && !ended {
         limit_files(pid, None)?;
         let played = play(till, count, &watch::channel(0).0).await;
         ended = is_dead(pid);
@@ -534,7 +541,18 @@ async fn cut_short(till: &mut CrashTill, count: &Count, point: &Point) -> Result
             played?;
             till.check().await?;
         }
+        return finish(till, pid, ended, true).await;
     }
+    // Not yet: the write lies in the ordered end, with which the log of writes may go.
+    if !ended {
+        send(pid, Signal::TERM)?;
+    }
+    let mut reached = full();
+    while !is_dead(pid) && now() < until + DEAD {
+        reached |= full();
+        tokio::task::yield_now().await;
+    }
+    let reached = reached || till.log.lines().iter().any(|line| line.contains("journal cannot be written"));
     finish(till, pid, ended, reached).await
 }
 
