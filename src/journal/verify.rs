@@ -166,21 +166,21 @@ pub(super) fn quick_check(db: &Connection, most: usize) -> Result<Vec<String>, J
     }
 }
 
-/// The file, and not the disk or this program, is at fault.
+/// The file, or the disk under it, does not give back what was written.
 pub(super) fn is_damage(error: &JournalError) -> bool {
-    use rusqlite::ErrorCode as C;
-    match error {
-        JournalError::Read(cause) | JournalError::Write(cause) => match cause {
-            rusqlite::Error::SqliteFailure(code, _) => {
-                // The last: a table or a column is gone.
-                matches!(code.code, C::DatabaseCorrupt | C::NotADatabase) || code.extended_code == ffi::SQLITE_ERROR
-            }
-            rusqlite::Error::SqlInputError { .. } | rusqlite::Error::InvalidColumnType(..) => true,
-            _ => false,
-        },
-        JournalError::BadRow { .. } => true,
-        _ => false,
-    }
+    use rusqlite::{Error as E, ErrorCode as C};
+    let (JournalError::Read(cause) | JournalError::Write(cause)) = error else {
+        return matches!(error, JournalError::BadRow { .. });
+    };
+    let by_code = cause.sqlite_error().is_some_and(|code| {
+        let unread = [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ, ffi::SQLITE_IOERR_CORRUPTFS];
+        // `SQLITE_ERROR`: a table or a column is gone.
+        matches!(code.code, C::DatabaseCorrupt | C::NotADatabase)
+            || code.extended_code == ffi::SQLITE_ERROR
+            || unread.contains(&code.extended_code)
+    });
+    // Something else than may be there.
+    by_code || matches!(cause, E::InvalidColumnType(..) | E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..))
 }
 
 /// Every row in the order of the numbers.
