@@ -19,6 +19,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use crate::{
     device::profile::{DisplayProfile, KeypadProfile, PrinterProfile},
     money::{Amount, Currency},
+    opening::{OnForeign, SharedDrawer},
 };
 
 pub use self::{
@@ -64,6 +65,12 @@ pub struct Shop {
     pub time_zone: jiff::tz::TimeZone,
     /// How a token is had.
     pub token: TokenSource,
+    /// Other devices count into a till's drawer. Default: warn.
+    pub shared_drawer: SharedDrawer,
+    /// The register was opened by somebody else. Default: ask.
+    pub on_foreign_session: OnForeign,
+    /// Sales before this time of day belong to the day before. Default 04:00.
+    pub business_day_starts: jiff::civil::Time,
 }
 
 /// How an access token is had. Secrets are read when needed, never kept in settings.
@@ -237,7 +244,7 @@ pub struct Count {
     pub expected_float: Option<Amount>,
     /// Expected amounts are never shown.
     pub blind: bool,
-    /// When a count is too old to be sent without another look. Read and checked; the recount itself is not built yet.
+    /// A count that was never sent is asked for again when it is older than this. Default 4 h.
     pub max_age: Duration,
     /// Decimals that keyed digits imply; default the currency's exponent.
     pub entry_exponent: u32,
@@ -279,6 +286,10 @@ pub struct Timing {
     pub print_proof: Duration,
     /// Limit of a kick's answer. Default 1 s.
     pub kick_answer: Duration,
+    /// The first look for a second session after a confirmation. Default 5 min.
+    pub echo_first: Duration,
+    /// The second one, after the same confirmation. Default 1 h.
+    pub echo_second: Duration,
     /// Slow poll of `DLE EOT 1` when ASB is proven. Default 15 s.
     pub poll: Duration,
     /// Enter is not heard for this long after it was asked for: a key that bounces answers nothing. Default 250 ms.
@@ -297,6 +308,8 @@ impl Default for Timing {
             reopen_max: Duration::from_secs(5),
             print_proof: Duration::from_secs(10),
             kick_answer: Duration::from_secs(1),
+            echo_first: Duration::from_secs(300),
+            echo_second: Duration::from_secs(3600),
             poll: Duration::from_secs(15),
             confirm_pause: Duration::from_millis(250),
         }

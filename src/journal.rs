@@ -32,7 +32,10 @@ pub use self::{
     stored::{StoredRow, stored},
     verify::{Finding, Report, Wrong, examine, verify},
 };
-use crate::shift::event::{Event, OpeningId};
+use crate::{
+    saboteur::{Saboteur, is_on},
+    shift::event::{Decision, Event, OpeningId},
+};
 
 /// The schema this program writes. A file with a higher number is refused untouched.
 pub const SCHEMA: i64 = 1;
@@ -559,12 +562,20 @@ fn hold_place(step: &Connection, opening: Option<&OpeningId>, event: &Event) -> 
     if event.settles() {
         step.execute("DELETE FROM unresolved WHERE opening = ?1", [opening.as_str()]).map_err(JournalError::writing)?;
     }
-    let Event::OpeningCounted(counted) = event else { return Ok(()) };
-    let device = &counted.point_of_sale_device_id;
+    let device = if let Event::OpeningCounted(counted) = event {
+        counted.point_of_sale_device_id.clone()
+    } else if let Event::OpeningResolved { decision: Decision::RecordCount, .. } = event {
+        // It goes on: its device is the one it was counted for.
+        let of = "SELECT body ->> '$.point_of_sale_device_id' FROM event WHERE opening = ?1 AND name = 'opening.counted'";
+        let Some(device) = step.query_row(of, [opening.as_str()], |r| r.get(0)).optional()? else { return Ok(()) };
+        device
+    } else {
+        return Ok(());
+    };
     let holder: Option<String> =
-        step.query_row("SELECT opening FROM unresolved WHERE device = ?1", [device], |r| r.get(0)).optional()?;
+        step.query_row("SELECT opening FROM unresolved WHERE device = ?1", [&device], |r| r.get(0)).optional()?;
     if let Some(holder) = holder.filter(|h| h != opening.as_str()) {
-        return Err(JournalError::Unresolved { device: device.clone(), opening: holder });
+        return Err(JournalError::Unresolved { device, opening: holder });
     }
     step.execute("INSERT OR IGNORE INTO unresolved VALUES (?1, ?2)", params![device, opening.as_str()])
         .map_err(JournalError::writing)?;
@@ -588,6 +599,15 @@ fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
         Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::Busy { path: name.to_owned() }),
         Err(other) => Err(failed(other.into())),
     }
+}
+
+/// The power failed while the file was made: it was empty, and SQLite's rollback journal says so (eight bytes of magic, then
+/// from byte 16 the number of pages there were; see "Database File Format", section 3). Only a connection that may write can
+/// make it empty again, and nothing in it is to be kept.
+fn first_start_was_cut_short(file: &Path) -> bool {
+    const MAGIC: [u8; 8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
+    std::fs::read(damage::beside(file, "-journal"))
+        .is_ok_and(|bytes| bytes.starts_with(&MAGIC) && bytes.get(16..20) == Some(&[0; 4]))
 }
 
 /// Changes nothing: neither the file nor a log beside it.
@@ -639,9 +659,10 @@ fn set_and_read_back(db: &Connection, path: &str) -> Result<(), JournalError> {
     if mode != "wal" {
         return Err(not("journal_mode", mode, "wal"));
     }
-    db.pragma_update(None, "synchronous", "FULL").map_err(JournalError::writing)?;
+    let (asked, number) = if is_on(Saboteur::SynchronousOff) { ("OFF", 0) } else { ("FULL", 2) };
+    db.pragma_update(None, "synchronous", asked).map_err(JournalError::writing)?;
     let level: i64 = db.query_row("PRAGMA synchronous", [], |r| r.get(0))?;
-    if level != 2 {
+    if level != number {
         return Err(not("synchronous", level.to_string(), "2 (FULL)"));
     }
     Ok(())

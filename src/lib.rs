@@ -19,6 +19,7 @@ pub mod driver;
 pub mod journal;
 pub mod money;
 pub mod opening;
+pub mod saboteur;
 pub mod shift;
 pub mod shopify;
 pub mod slip;

@@ -1,7 +1,8 @@
 //! The submission machine: from a count on disk to a settled opening, exactly once. Pure: no clock, no I/O.
 //!
-//! Intent → sending → confirmed | refused | unknown → reading → confirmed | absent → intent again | a person is asked.
-//! What each answer of Shopify means is classified by `shopify`; what follows from it is decided here and nowhere else.
+//! Counted → preflight → intent → sending → confirmed | refused | unknown → reading → confirmed | absent → preflight … | a
+//! person is asked. What each answer of Shopify means is classified by `shopify`; what follows from it is decided here and
+//! nowhere else.
 //!
 //! ## Why an unknown outcome is never simply sent again
 //! Shopify takes no idempotency key for this mutation. `ALREADY_OPEN` stops a second session only while the first one is
@@ -13,15 +14,34 @@
 //! after it. The page proves absence when there is nothing beyond it, or when its oldest entry was opened a day and more
 //! before ours ([`OLD_ENOUGH`]): then it reaches back behind our attempt. Without a trusted time of our own the second
 //! cannot be told, and a person is asked instead of a resend being risked.
+//!
+//! ## A register that somebody else opened
+//! The count is kept. It can go into that session as a mid-session count ([`count`]): the same states, another mutation, and
+//! the session's ledger is read instead of the device's sessions. Nothing fences a second count, so an unknown one that
+//! cannot be recognised in the ledger is never sent again.
+mod content;
+mod count;
+pub mod echo;
+mod open;
 mod ours;
 pub mod record;
+mod stale;
+mod words;
 
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::shift::event::{Counted, Event, OpeningId, SessionFacts};
+use self::stale::Born;
+pub use self::{
+    content::{count_variables, refusal_prompt, variables},
+    words::{
+        Activities, ActivityRead, BusinessDay, CountLineAt, Device, DrawerFacts, Input, Mutation, OnForeign, Outcome,
+        Output, Read, Resolution, Rules, SessionList, SharedDrawer, Wait, Waits, WallClock,
+    },
+};
+use crate::shift::event::{Counted, Decision, Event, OpeningId, Preflight, SessionFacts};
 
 /// After this many attempts a person is asked.
 pub const MAX_ATTEMPTS: u8 = 3;
@@ -31,131 +51,8 @@ pub const READS_FOR_ABSENCE: u32 = 3;
 pub const OLD_ENOUGH: SignedDuration = SignedDuration::from_hours(24);
 /// A session opened earlier than this before our count is not ours; as much as clocks may differ (design, "Exactly once").
 pub const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(120);
-
-/// Waits; a rig may shorten them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waits {
-    /// Boot time after an unknown outcome before absence can be believed.
-    pub quiet_period: Duration,
-    /// Between two reads.
-    pub read_every: Duration,
-    /// First wait after "certainly not executed"; doubles.
-    pub retry_first: Duration,
-    /// The upper end of every wait that doubles.
-    pub retry_max: Duration,
-}
-
-/// How long to wait before Shopify is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
-    /// Waiting helps: the usual back-off.
-    Usual,
-    /// Shopify asked for this wait.
-    Asked(Duration),
-    /// A person has to mend something first: tried seldom.
-    Longest,
-}
-
-/// What became of one sent mutation. Three outcomes, not two.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It ran, and this is the session.
-    Executed(SessionFacts),
-    /// It ran, and Shopify refused by a user error.
-    Refused {
-        /// The error's code, or `UNKNOWN_CODE`.
-        code: String,
-        /// Shopify's words.
-        message: String,
-    },
-    /// It certainly did not run; it goes out later, unchanged.
-    NotExecuted {
-        /// In words, with what to mend where waiting alone does not help.
-        why: String,
-        /// When to try again.
-        wait: Wait,
-    },
-    /// It certainly did not run, and this content never will.
-    Rejected {
-        /// `HTTP_404`, `undefinedField`.
-        code: String,
-        /// In words.
-        message: String,
-    },
-    /// Nobody knows.
-    Unknown {
-        /// In words.
-        why: String,
-    },
-}
-
-/// The device's newest sessions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionList {
-    /// In the order of creation, newest first, closed ones included.
-    pub sessions: Vec<SessionFacts>,
-    /// There are no older ones.
-    pub complete: bool,
-}
-
-/// What a read of the device's newest sessions brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Read {
-    /// A healthy answer: no errors, no search warnings.
-    Healthy(SessionList),
-    /// Anything else proves nothing.
-    Failed {
-        /// In words.
-        why: String,
-        /// Shopify asked for this wait.
-        retry_after: Option<Duration>,
-    },
-}
-
-/// What comes in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Begin, or go on after a restart.
-    Go,
-    /// The event last asked for is on disk.
-    Stored,
-    /// The event last asked for could not be stored.
-    StoreFailed,
-    /// The mutation's outcome.
-    Outcome(Outcome),
-    /// A read's result.
-    Read(Read),
-    /// A deadline may have passed.
-    Tick,
-}
-
-/// What goes out, in this order.
-#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Put this on disk, then say `Stored` or `StoreFailed`.
-    Store(Event),
-    /// Send the mutation with exactly these variables, once.
-    Send(Value),
-    /// Read the newest sessions of the device that the count was made for, whatever the configuration says today.
-    ReadSessions {
-        /// `gid://shopify/PointOfSaleDevice/N`.
-        device: String,
-    },
-    /// Say `Tick` then.
-    WakeAt(Instant),
-}
-
-/// Why a mutation's `time` is sent or left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WallClock {
-    /// Nothing has answered yet: `time` is sent, as long as nothing speaks against it.
-    NeverCompared,
-    /// Within two minutes of Shopify's `Date`.
-    Trusted,
-    /// Off by more: `time` is omitted.
-    Wrong,
-}
+/// A preflight that was read while the person counted is good for this long. What changes after it meets the fence.
+pub const AHEAD_FOR: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one lives per opening")]
@@ -170,18 +67,19 @@ enum State {
         then: Box<State>,
         at: Instant,
     },
-    SendNow {
-        attempt: u8,
-    },
-    Sending {
-        attempt: u8,
-    },
-    /// Certainly not executed; a harmless read tells when Shopify can be reached again.
+    /// Before the next preflight: Shopify was not reached, or absence was just proven.
     Offline {
         attempt: u8,
         at: Instant,
     },
-    Probing {
+    /// A harmless read, before anything is sent.
+    Preflight {
+        attempt: u8,
+    },
+    SendNow {
+        attempt: u8,
+    },
+    Sending {
         attempt: u8,
     },
     /// Nobody knows since `since`; `negative` healthy reads after the quiet period did not show ours.
@@ -206,6 +104,12 @@ enum State {
         attempt: u8,
         reads: u32,
     },
+    /// The register was opened by somebody else: by whom?
+    ReadingOpener {
+        session: SessionFacts,
+    },
+    /// In a person's hands.
+    Asked,
     Settled,
 }
 
@@ -215,10 +119,22 @@ pub struct Opening {
     id: OpeningId,
     counted: Counted,
     variables: Option<Value>,
+    /// The count goes into this session, which somebody else opened.
+    into: Option<SessionFacts>,
     waits: Waits,
+    rules: Rules,
     state: State,
     storing: Option<Event>,
     clock: WallClock,
+    born: Born,
+    /// Read while the person counted.
+    ahead: Option<(SessionList, Instant)>,
+    /// Read before the attempt that comes next.
+    preflight: Option<Preflight>,
+    /// A session that is open and not ours, seen by the last preflight. It counts when the next one sees it, too.
+    stranger: Option<String>,
+    /// The journal says that it waits.
+    said_waiting: bool,
     /// An attempt may have run, so the content stays as it is for ever.
     in_doubt: bool,
     /// The same, before the attempt that is on its way.
@@ -232,17 +148,28 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// A count that is on disk and was never sent.
+    /// A count that came onto the disk now and was never sent.
     #[must_use]
-    pub const fn new(id: OpeningId, counted: Counted, waits: Waits) -> Self {
+    pub const fn new(id: OpeningId, counted: Counted, waits: Waits, rules: Rules, now: Instant) -> Self {
+        Self::with(id, counted, waits, rules, Born::Now(now))
+    }
+
+    const fn with(id: OpeningId, counted: Counted, waits: Waits, rules: Rules, born: Born) -> Self {
         Self {
             id,
             counted,
             variables: None,
+            into: None,
             waits,
+            rules,
             state: State::Ready,
             storing: None,
             clock: WallClock::NeverCompared,
+            born,
+            ahead: None,
+            preflight: None,
+            stranger: None,
+            said_waiting: false,
             in_doubt: false,
             in_doubt_before: false,
             retry_wait: waits.retry_first,
@@ -251,15 +178,16 @@ impl Opening {
         }
     }
 
-    /// What the journal says of one opening, oldest first; `None` when it was not counted or is settled.
+    /// What the journal says of one opening, oldest first; `None` when it was not counted or is settled. One that is in a
+    /// person's hands is there, and does nothing until [`Input::Resolve`].
     ///
     /// A new boot starts the quiet period anew: an attempt that was being sent is unknown since `now`.
     #[must_use]
-    pub fn resume(id: OpeningId, history: &[Event], waits: Waits, now: Instant) -> Option<Self> {
+    pub fn resume(id: OpeningId, history: &[Event], waits: Waits, rules: &Rules, now: Instant) -> Option<Self> {
         let mut found: Option<Self> = None;
         for event in history {
             if let Event::OpeningCounted(counted) = event {
-                found = Some(Self::new(id.clone(), counted.clone(), waits));
+                found = Some(Self::with(id.clone(), counted.clone(), waits, rules.clone(), Born::Before));
             }
             if let Some(opening) = found.as_mut() {
                 opening.replay(event, now);
@@ -271,9 +199,9 @@ impl Opening {
     fn replay(&mut self, event: &Event, now: Instant) {
         let unknown = |attempt: &u8| State::Unknown { attempt: *attempt, since: now, negative: 0, at: now };
         let next = match event {
-            event if event.settles() => State::Settled,
-            Event::OpeningSending { attempt, variables } => {
+            Event::OpeningSending { attempt, variables, into, .. } => {
                 self.variables = Some(variables.clone());
+                self.into.clone_from(into);
                 self.is_on_its_way();
                 unknown(attempt)
             }
@@ -282,18 +210,34 @@ impl Opening {
                 self.did_not_run();
                 State::Fenced { attempt: *attempt, reads: 0, at: now }
             }
-            Event::OpeningUnknown { attempt, already_open: false, .. } => unknown(attempt),
+            Event::OpeningUnknown { attempt, already_open: false, .. } => {
+                self.may_have_run();
+                unknown(attempt)
+            }
             Event::OpeningNotSent { attempt, .. } => {
                 self.did_not_run();
+                self.said_waiting = true;
                 State::Offline { attempt: *attempt, at: now }
             }
-            Event::OpeningAbsent { attempt, .. } => match attempt + 1 {
-                next if next > MAX_ATTEMPTS => unknown(attempt),
-                next => State::Offline { attempt: next, at: now },
-            },
+            Event::OpeningAbsent { attempt, .. } => {
+                self.may_have_run();
+                self.said_waiting = true;
+                match attempt + 1 {
+                    next if next > MAX_ATTEMPTS => unknown(attempt),
+                    next => State::Offline { attempt: next, at: now },
+                }
+            }
+            Event::OpeningNeedsAttention { .. } => State::Asked,
+            Event::OpeningResolved { decision: Decision::RecordCount, session: Some(session), .. } => {
+                self.record_into(session.clone());
+                State::Offline { attempt: 1, at: now }
+            }
+            event if event.settles() => State::Settled,
             Event::OpeningConfirmed { .. }
             | Event::OpeningRefused { .. }
-            | Event::OpeningNeedsAttention { .. }
+            | Event::OpeningRecorded { .. }
+            | Event::OpeningStale { .. }
+            | Event::OpeningResolved { .. }
             | Event::DaemonStarted { .. }
             | Event::DrawerOpened { .. }
             | Event::DrawerClosed { .. }
@@ -318,10 +262,33 @@ impl Opening {
         self.clock = clock;
     }
 
-    /// Confirmed, refused, or in a person's hands.
+    /// Confirmed, refused, or in a person's hands: nothing more happens by itself.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.state == State::Settled
+        matches!(self.state, State::Settled | State::Asked)
+    }
+
+    /// Whether a person may decide this now.
+    ///
+    /// # Errors
+    /// Why not, in words for that person.
+    pub fn may_resolve(&self, resolution: &Resolution) -> Result<(), &'static str> {
+        let needs_session = matches!(resolution.decision, Decision::Link | Decision::RecordCount);
+        if needs_session && resolution.session.is_none() {
+            return Err("name the session");
+        }
+        match (&self.state, resolution.decision) {
+            (State::Settled, _) => Err("it is settled already"),
+            (State::Storing { .. } | State::StoreAgain { .. } | State::SendNow { .. } | State::Sending { .. }, _) => {
+                Err("a request is on its way: try again in half a minute, when its answer or its absence is known")
+            }
+            (State::Asked, Decision::RecordCount) if resolution.session.as_ref().is_some_and(|s| s.status != "OPEN") => {
+                Err("that session is closed: nothing can be recorded in it")
+            }
+            (State::Asked, _) => Ok(()),
+            (_, Decision::RecordCount) => Err("it is not known yet whether the count opened a session of its own"),
+            (_, Decision::Link | Decision::GiveUp) => Ok(()),
+        }
     }
 
     /// The only way in.
@@ -329,7 +296,14 @@ impl Opening {
         use State as S;
         let state = std::mem::replace(&mut self.state, S::Settled);
         let (next, outputs) = match (state, input) {
-            (S::Ready, Input::Go) => self.intend(1),
+            (S::Ready, Input::Ahead { list, taken }) => {
+                self.ahead = Some((list, taken));
+                (S::Ready, vec![])
+            }
+            (S::Ready, Input::Go) => match self.ahead.take().filter(|(_, taken)| now < *taken + AHEAD_FOR) {
+                Some((list, _)) => self.preflight(now, 1, Read::Healthy(list)),
+                None => (S::Preflight { attempt: 1 }, self.look()),
+            },
             (S::Storing { then }, Input::Stored) => {
                 self.store_wait = self.waits.retry_first;
                 self.enter(now, *then)
@@ -341,21 +315,34 @@ impl Opening {
                 (S::StoreAgain { event, then, at }, vec![Output::WakeAt(at)])
             }
             (S::StoreAgain { event, then, at }, Input::Tick) if now >= at => self.store(event, *then),
-            (S::Sending { attempt }, Input::Outcome(outcome)) => self.judge(now, attempt, outcome),
-            (S::Offline { attempt, at }, Input::Tick | Input::Go) if now >= at => {
-                (S::Probing { attempt }, self.read_sessions())
-            }
-            (S::Probing { attempt }, Input::Read(read)) => self.probed(now, attempt, read),
+            (S::Sending { attempt }, Input::Outcome(outcome)) => match self.into.clone() {
+                None => self.judge(now, attempt, outcome),
+                Some(into) => self.judge_count(now, attempt, &into, outcome),
+            },
+            (S::Offline { attempt, at }, Input::Tick | Input::Go) if now >= at => (S::Preflight { attempt }, self.look()),
+            (S::Preflight { attempt }, Input::Read(read)) => self.preflight(now, attempt, read),
+            (S::Preflight { attempt }, Input::Activities(read)) => self.preflight_count(now, attempt, read),
             (S::Unknown { attempt, since, negative, at }, Input::Tick | Input::Go) if now >= at => {
-                (S::Reading { attempt, since, negative }, self.read_sessions())
+                (S::Reading { attempt, since, negative }, self.look())
             }
             (S::Reading { attempt, since, negative }, Input::Read(read)) => {
                 self.reconcile(now, attempt, since, negative, read)
             }
+            (S::Reading { attempt, since, negative }, Input::Activities(read)) => {
+                self.reconcile_count(now, attempt, since, negative, read)
+            }
             (S::Fenced { attempt, reads, at }, Input::Tick | Input::Go) if now >= at => {
-                (S::ReadingFence { attempt, reads }, self.read_sessions())
+                (S::ReadingFence { attempt, reads }, self.look())
             }
             (S::ReadingFence { attempt, reads }, Input::Read(read)) => self.fence(now, attempt, reads, read),
+            (S::ReadingOpener { session }, Input::Opener(who)) => self.foreign(now, session, who),
+            (state, Input::Resolve(resolution)) => {
+                self.state = state;
+                match self.may_resolve(&resolution) {
+                    Ok(()) => self.resolve(now, resolution),
+                    Err(_) => (std::mem::replace(&mut self.state, S::Settled), vec![]),
+                }
+            }
             // A deadline that is still ahead: say it again, so that a lost wake-up cannot end the story.
             (
                 s @ (S::StoreAgain { at, .. } | S::Offline { at, .. } | S::Unknown { at, .. } | S::Fenced { at, .. }),
@@ -369,24 +356,39 @@ impl Opening {
                 | S::SendNow { .. }
                 | S::Sending { .. }
                 | S::Offline { .. }
-                | S::Probing { .. }
+                | S::Preflight { .. }
                 | S::Unknown { .. }
                 | S::Reading { .. }
                 | S::Fenced { .. }
                 | S::ReadingFence { .. }
+                | S::ReadingOpener { .. }
+                | S::Asked
                 | S::Settled),
-                Input::Go | Input::Stored | Input::StoreFailed | Input::Outcome(_) | Input::Read(_) | Input::Tick,
+                Input::Ahead { .. }
+                | Input::Go
+                | Input::Stored
+                | Input::StoreFailed
+                | Input::Outcome(_)
+                | Input::Read(_)
+                | Input::Activities(_)
+                | Input::Opener(_)
+                | Input::Tick,
             ) => (s, vec![]),
         };
         self.state = next;
         outputs
     }
 
-    fn read_sessions(&self) -> Vec<Output> {
-        vec![Output::ReadSessions { device: self.counted.point_of_sale_device_id.clone() }]
+    /// Looks where the attempt would show: at the device's sessions, or in the ledger of the session that is counted into.
+    fn look(&self) -> Vec<Output> {
+        vec![match &self.into {
+            None => Output::ReadSessions { device: self.counted.point_of_sale_device_id.clone() },
+            Some(session) => Output::ReadActivities { session: session.id.clone() },
+        }]
     }
 
     const fn is_on_its_way(&mut self) {
+        self.said_waiting = false;
         self.in_doubt_before = self.in_doubt;
         self.in_doubt = true;
     }
@@ -394,6 +396,20 @@ impl Opening {
     /// The attempt that was on its way is proven not to have run.
     const fn did_not_run(&mut self) {
         self.in_doubt = self.in_doubt_before;
+    }
+
+    const fn may_have_run(&mut self) {
+        self.in_doubt = true;
+        self.in_doubt_before = true;
+    }
+
+    /// From now on the count goes into this session, with a content of its own.
+    fn record_into(&mut self, session: SessionFacts) {
+        self.into = Some(session);
+        self.variables = None;
+        self.in_doubt = false;
+        self.in_doubt_before = false;
+        self.retry_wait = self.waits.retry_first;
     }
 
     fn store(&mut self, event: Event, then: State) -> (State, Vec<Output>) {
@@ -406,59 +422,41 @@ impl Opening {
         match state {
             State::SendNow { attempt } => {
                 let variables = self.variables.clone().expect("an intent names its variables");
+                let mutation = if self.into.is_some() { Mutation::Count } else { Mutation::Open };
                 self.is_on_its_way();
-                (State::Sending { attempt }, vec![Output::Send(variables)])
+                (State::Sending { attempt }, vec![Output::Send { mutation, variables }])
             }
-            State::Ready => self.intend(1),
             s @ (State::Offline { at, .. } | State::Unknown { at, .. } | State::Fenced { at, .. }) => {
                 (s, vec![Output::WakeAt(at.max(now))])
             }
-            s @ State::ReadingFence { .. } => (s, self.read_sessions()),
-            s @ (State::Storing { .. }
+            s @ State::ReadingFence { .. } => (s, self.look()),
+            s @ (State::Ready
+            | State::Storing { .. }
             | State::StoreAgain { .. }
             | State::Sending { .. }
-            | State::Probing { .. }
+            | State::Preflight { .. }
             | State::Reading { .. }
+            | State::ReadingOpener { .. }
+            | State::Asked
             | State::Settled) => (s, vec![]),
         }
     }
 
-    /// Writes the intent. The content is the same for all attempts from the first that may have run. Until then a `time`
-    /// that proved wrong is taken out; it is never put back, because it was the wrong clock that gave it.
-    fn intend(&mut self, attempt: u8) -> (State, Vec<Output>) {
-        let variables = match self.variables.take() {
-            Some(same) if self.in_doubt || same["time"].is_null() => same,
-            Some(_) | None => variables(&self.id, &self.counted, self.clock),
-        };
+    /// Writes the intent. The content is the same for all attempts from the first that may have run.
+    fn intend(&mut self, attempt: u8, variables: Value) -> (State, Vec<Output>) {
         self.variables = Some(variables.clone());
-        self.store(Event::OpeningSending { attempt, variables }, State::SendNow { attempt })
+        let (into, preflight) = (self.into.clone(), self.preflight.take());
+        self.store(Event::OpeningSending { attempt, variables, into, preflight }, State::SendNow { attempt })
     }
 
-    fn judge(&mut self, now: Instant, attempt: u8, outcome: Outcome) -> (State, Vec<Output>) {
-        match outcome {
-            Outcome::Executed(session) if self.is_ours(&session) => self.confirm("answered", session),
-            Outcome::Executed(session) => {
-                let why = format!("Shopify answered with session {}, whose content is not what was sent", session.id);
-                self.unknown(now, attempt, why)
-            }
-            // On disk first, so that a restart reads before anything else, too.
-            Outcome::Refused { code, .. } if code == "ALREADY_OPEN" => {
-                self.did_not_run();
-                let why = "Shopify says that a session is already open: looking whose it is".to_owned();
-                let event = Event::OpeningUnknown { attempt, why, already_open: true };
-                self.store(event, State::ReadingFence { attempt, reads: 0 })
-            }
-            Outcome::Refused { code, message } | Outcome::Rejected { code, message } => {
-                let prompt = refusal_prompt(&code);
-                self.store(Event::OpeningRefused { code, message, prompt }, State::Settled)
-            }
-            Outcome::NotExecuted { why, wait } => {
-                self.did_not_run();
-                let at = now + self.back_off(wait);
-                self.store(Event::OpeningNotSent { attempt, why }, State::Offline { attempt, at })
-            }
-            Outcome::Unknown { why } => self.unknown(now, attempt, why),
+    /// It certainly did not leave, or did not run. The journal says so once for each attempt.
+    fn waits(&mut self, now: Instant, attempt: u8, why: String, wait: Wait) -> (State, Vec<Output>) {
+        let at = now + self.back_off(wait);
+        if self.said_waiting {
+            return (State::Offline { attempt, at }, vec![Output::WakeAt(at)]);
         }
+        self.said_waiting = true;
+        self.store(Event::OpeningNotSent { attempt, why }, State::Offline { attempt, at })
     }
 
     /// The next wait before Shopify is tried again. It keeps growing over all attempts of this opening.
@@ -484,155 +482,40 @@ impl Opening {
 
     fn unknown(&mut self, now: Instant, attempt: u8, why: String) -> (State, Vec<Output>) {
         let then = State::Unknown { attempt, since: now, negative: 0, at: now };
+        self.may_have_run();
         self.store(Event::OpeningUnknown { attempt, why, already_open: false }, then)
     }
 
-    fn confirm(&mut self, how: &str, session: SessionFacts) -> (State, Vec<Output>) {
-        self.store(Event::OpeningConfirmed { how: how.to_owned(), session }, State::Settled)
-    }
-
-    /// Shopify could not be reached before; can it now? The read also shows a session of ours that nobody expected.
-    fn probed(&mut self, now: Instant, attempt: u8, read: Read) -> (State, Vec<Output>) {
-        let list = match read {
-            Read::Healthy(list) => list,
-            Read::Failed { retry_after, .. } => {
-                let at = now + self.back_off(retry_after.map_or(Wait::Usual, Wait::Asked));
-                return (State::Offline { attempt, at }, vec![Output::WakeAt(at)]);
-            }
-        };
-        if let Some(ours) = self.ours_among(&list) {
-            return self.confirm("found", ours);
-        }
-        if let Some(near) = self.near_among(&list) {
-            return self.ambiguous(near);
-        }
-        self.intend(attempt)
-    }
-
-    fn reconcile(&mut self, now: Instant, attempt: u8, since: Instant, negative: u32, read: Read) -> (State, Vec<Output>) {
-        let again = |wait, negative| {
-            let at = now + wait;
-            (State::Unknown { attempt, since, negative, at }, vec![Output::WakeAt(at)])
-        };
-        let list = match read {
-            Read::Healthy(list) => list,
-            Read::Failed { retry_after, .. } => return again(self.back_off_reads(retry_after), negative),
-        };
-        self.read_wait = self.waits.read_every;
-        if let Some(ours) = self.ours_among(&list) {
-            return self.confirm("found", ours);
-        }
-        if now < since + self.waits.quiet_period {
-            return again(self.waits.read_every, 0);
-        }
-        if let Some(near) = self.near_among(&list) {
-            return self.ambiguous(near);
-        }
-        if let Some(foreign) = list.sessions.iter().find(|s| s.status == "OPEN") {
-            return self.foreign(foreign.clone());
-        }
-        if negative + 1 < READS_FOR_ABSENCE {
-            return again(self.waits.read_every, negative + 1);
-        }
-        if !self.reaches_back_behind_ours(&list) {
-            let why = "the newest sessions at Shopify do not show this count, and do not go back far enough to prove that it \
-                       is not there: look for it in Shopify";
-            return self.ask("ambiguous", why.to_owned(), None);
-        }
-        if attempt >= MAX_ATTEMPTS {
-            let why =
-                format!("{MAX_ATTEMPTS} attempts were sent and none opened a session: open the register in Shopify POS");
-            return self.ask("attempts_used_up", why, None);
-        }
+    fn absent(&mut self, now: Instant, attempt: u8, reads: u32) -> (State, Vec<Output>) {
         self.retry_wait = self.waits.retry_first;
-        let then = State::Offline { attempt: attempt + 1, at: now };
-        self.store(Event::OpeningAbsent { attempt, reads: negative + 1 }, then)
-    }
-
-    fn fence(&mut self, now: Instant, attempt: u8, reads: u32, read: Read) -> (State, Vec<Output>) {
-        let again = |wait, reads| {
-            let at = now + wait;
-            (State::Fenced { attempt, reads, at }, vec![Output::WakeAt(at)])
-        };
-        let list = match read {
-            Read::Healthy(list) => list,
-            Read::Failed { retry_after, .. } => return again(self.back_off_reads(retry_after), reads),
-        };
-        self.read_wait = self.waits.read_every;
-        if let Some(ours) = self.ours_among(&list) {
-            return self.confirm("found", ours);
-        }
-        if let Some(near) = self.near_among(&list) {
-            return self.ambiguous(near);
-        }
-        if let Some(foreign) = list.sessions.iter().find(|s| s.status == "OPEN") {
-            return self.foreign(foreign.clone());
-        }
-        if reads + 1 < READS_FOR_ABSENCE {
-            return again(self.waits.read_every, reads + 1);
-        }
-        let why = "Shopify says that a session is open on this device, and shows none: look at the register in Shopify POS";
-        self.ask("hidden_session", why.to_owned(), None)
-    }
-
-    fn foreign(&mut self, session: SessionFacts) -> (State, Vec<Output>) {
-        let why = format!(
-            "the register was opened by someone else at {} with {} {}: the count is kept; record it as a mid-session count if needed",
-            session.opening_time, session.counted.amount, session.counted.currency
-        );
-        let prompt = prompt("REGISTER IS OPEN", "NOT BY THIS COUNT");
-        let kind = "foreign_session".to_owned();
-        self.store(Event::OpeningNeedsAttention { kind, why, prompt, session: Some(session) }, State::Settled)
-    }
-
-    fn ambiguous(&mut self, near: SessionFacts) -> (State, Vec<Output>) {
-        let why = format!(
-            "a session looks like this count but is not the same in all points ({}): compare it with the slip in Shopify",
-            near.id
-        );
-        self.ask("ambiguous", why, Some(near))
+        self.said_waiting = true;
+        self.store(Event::OpeningAbsent { attempt, reads }, State::Offline { attempt: attempt + 1, at: now })
     }
 
     fn ask(&mut self, kind: &str, why: String, session: Option<SessionFacts>) -> (State, Vec<Output>) {
-        let prompt = prompt("COUNT SAVED", "CALL THE MANAGER");
-        self.store(Event::OpeningNeedsAttention { kind: kind.to_owned(), why, prompt, session }, State::Settled)
+        self.ask_with(kind, why, session, content::prompt("COUNT SAVED", "CALL THE MANAGER"))
     }
-}
 
-/// The mutation's variables. The note ends in the reference; `time` is left out when the wall clock is wrong.
-#[must_use]
-pub fn variables(id: &OpeningId, counted: &Counted, clock: WallClock) -> Value {
-    let reference = format!("[db:{id}]");
-    let note = if counted.note.is_empty() { reference } else { format!("{} {reference}", counted.note) };
-    let time = match clock {
-        WallClock::Trusted | WallClock::NeverCompared => Value::from(counted.time.clone()),
-        WallClock::Wrong => Value::Null,
-    };
-    json!({
-        "deviceId": counted.point_of_sale_device_id,
-        "staffId": counted.staff_member_id,
-        "balance": { "amount": counted.balance.amount, "currencyCode": counted.balance.currency },
-        "time": time,
-        "reasonCodeId": counted.reason_code_id,
-        "note": note,
-    })
-}
+    fn ask_with(
+        &mut self,
+        kind: &str,
+        why: String,
+        session: Option<SessionFacts>,
+        prompt: [String; 2],
+    ) -> (State, Vec<Output>) {
+        self.store(Event::OpeningNeedsAttention { kind: kind.to_owned(), why, prompt, session }, State::Asked)
+    }
 
-fn prompt(upper: &str, lower: &str) -> [String; 2] {
-    [upper.to_owned(), lower.to_owned()]
-}
-
-/// What a cashier reads when Shopify refuses. At most 20 characters a row.
-#[must_use]
-pub fn refusal_prompt(code: &str) -> [String; 2] {
-    match code {
-        "POINT_OF_SALE_DEVICE_NOT_FOUND" => prompt("TILL NOT AT SHOPIFY", "CALL THE MANAGER"),
-        "NO_CASH_DRAWER_ASSOCIATED" => prompt("NO DRAWER AT SHOPIFY", "CALL THE MANAGER"),
-        "STAFF_MEMBER_NOT_FOUND" => prompt("STAFF NOT AT SHOPIFY", "CALL THE MANAGER"),
-        "CURRENCY_MISMATCH" => prompt("WRONG CURRENCY", "CALL THE MANAGER"),
-        "REASON_CODE_NOT_FOUND" => prompt("REASON NOT FOUND", "CALL THE MANAGER"),
-        "NOT_SAVED" => prompt("SHOPIFY DECLINED", "CALL THE MANAGER"),
-        _ => prompt("REGISTER NOT OPENED", "CALL THE MANAGER"),
+    fn resolve(&mut self, now: Instant, resolution: Resolution) -> (State, Vec<Output>) {
+        let Resolution { by, why, decision, session } = resolution;
+        let then = match (decision, &session) {
+            (Decision::RecordCount, Some(session)) => {
+                self.record_into(session.clone());
+                State::Offline { attempt: 1, at: now }
+            }
+            (Decision::Link | Decision::GiveUp | Decision::RecordCount, _) => State::Settled,
+        };
+        self.store(Event::OpeningResolved { by, why, decision, session }, then)
     }
 }
 

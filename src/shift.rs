@@ -411,7 +411,24 @@ impl Shift {
                 }
                 return;
             }
-            Progress::Sending => return,
+            Progress::GivenUp => {
+                self.follows = None;
+                if !running {
+                    self.stage = Stage::Closed;
+                    self.note = None;
+                }
+                return;
+            }
+            Progress::Sending => {
+                // A person decided that it goes on.
+                if matches!(followed.said, Said::Attention(_)) {
+                    followed.said = Said::Sending;
+                    if !running {
+                        self.stage = Stage::Open;
+                    }
+                }
+                return;
+            }
             Progress::WillSendLater => (Said::WillSendLater, Prompt::WillSendLater),
             Progress::Checking => (Said::Checking, Prompt::Checking),
         };

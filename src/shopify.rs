@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod classify;
 pub mod headers;
+pub mod outcomes;
 
 use std::{
     error::Error as _,
@@ -24,13 +25,19 @@ use self::{
 use crate::{
     clock,
     config::Shop,
-    opening::{Outcome, Read, Wait, WallClock},
+    opening::{ActivityRead, Mutation, Outcome, Read, Wait, WallClock},
 };
 
 /// The mutation, as sent.
 pub const OPEN_SESSION: &str = include_str!("shopify/open_session.graphql");
 /// The read, as sent.
 pub const SESSIONS_OF_DEVICE: &str = include_str!("shopify/sessions_of_device.graphql");
+/// Recording a count in a session, as sent.
+pub const COUNT_SESSION: &str = include_str!("shopify/count_session.graphql");
+/// The ledger's newest lines, as asked for.
+pub const SESSION_ACTIVITIES: &str = include_str!("shopify/session_activities.graphql");
+/// Who opened a session, as asked for.
+pub const SESSION_OPENER: &str = include_str!("shopify/session_opener.graphql");
 /// No answer we ask for comes near this; more is not read.
 pub const BODY_LIMIT: usize = 1 << 20;
 /// A connection that is not there after this long counts as not reachable.
@@ -70,18 +77,14 @@ impl Shopify {
         Arc::new(Self { shop, timeout, http: OnceLock::new(), tokens, skew })
     }
 
-    /// Builds the client, fetches a token and compares the clocks ahead, so that a confirmed count waits for none of it: one
-    /// harmless read.
-    pub async fn warm(&self, device_id: &str) {
-        if let Read::Failed { why, .. } = self.sessions_of_device(device_id).await {
-            debug!(why, "Shopify cannot be asked yet");
-        }
-    }
-
-    /// Sends the open mutation once. After 401 once more with a new token, because 401 proves that it did not run.
-    pub async fn open_session(&self, variables: &Value) -> Outcome {
+    /// Sends the mutation once. After 401 once more with a new token, because 401 proves that it did not run.
+    pub async fn send(&self, mutation: Mutation, variables: &Value) -> Outcome {
+        let (operation, document, root) = match mutation {
+            Mutation::Open => ("OpenSession", OPEN_SESSION, "opened"),
+            Mutation::Count => ("CountSession", COUNT_SESSION, "counted"),
+        };
         for second_try in [false, true] {
-            let (answer, token) = match self.ask("OpenSession", OPEN_SESSION, variables).await {
+            let (answer, token) = match self.ask(operation, document, variables).await {
                 Ok(answered) => answered,
                 Err(Failure::NoToken(why)) => {
                     let wait = if why.is_for_a_person() { Wait::Longest } else { Wait::Usual };
@@ -90,7 +93,7 @@ impl Shopify {
                 Err(Failure::NotSent(why)) => return Outcome::NotExecuted { why, wait: Wait::Usual },
                 Err(Failure::Lost(why)) => return Outcome::Unknown { why },
             };
-            match classify::mutation(&answer) {
+            match classify::mutation(&answer, root) {
                 Verdict::Is(outcome) => return outcome,
                 Verdict::TokenRefused if second_try => break,
                 Verdict::TokenRefused => self.tokens.forget(&token),
@@ -99,20 +102,44 @@ impl Shopify {
         Outcome::NotExecuted { why: TOKEN_REFUSED.to_owned(), wait: Wait::Longest }
     }
 
-    /// Reads the device's newest sessions, closed ones included.
+    /// Reads the device's newest sessions, closed ones included, and the device itself where the app may.
     pub async fn sessions_of_device(&self, device_id: &str) -> Read {
         let number = device_id.rsplit('/').next().unwrap_or_default();
-        let variables = json!({ "filter": format!("point_of_sale_device_id:{number}") });
+        let variables = json!({ "filter": format!("point_of_sale_device_id:{number}"), "deviceId": device_id });
+        match self.read("SessionsOfDevice", SESSIONS_OF_DEVICE, &variables).await {
+            Ok(answer) => classify::sessions(&answer),
+            Err(why) => Read::Failed { why, retry_after: None },
+        }
+    }
+
+    /// Reads the newest lines of a session's ledger.
+    pub async fn activities(&self, session_id: &str) -> ActivityRead {
+        match self.read("SessionActivities", SESSION_ACTIVITIES, &json!({ "sessionId": session_id })).await {
+            Ok(answer) => classify::activities(&answer),
+            Err(why) => ActivityRead::Failed { why, retry_after: None },
+        }
+    }
+
+    /// Asks who opened a session.
+    ///
+    /// # Errors
+    /// Why nobody knows, in words.
+    pub async fn opener(&self, session_id: &str) -> Result<String, String> {
+        let answer = self.read("SessionOpener", SESSION_OPENER, &json!({ "sessionId": session_id })).await?;
+        classify::opener(&answer)
+    }
+
+    async fn read(&self, operation: &str, document: &str, variables: &Value) -> Result<Answer, String> {
         for second_try in [false, true] {
-            match self.ask("SessionsOfDevice", SESSIONS_OF_DEVICE, &variables).await {
+            match self.ask(operation, document, variables).await {
                 Ok((answer, token)) if answer.status == 401 && !second_try => self.tokens.forget(&token),
                 Ok((answer, _)) if answer.status == 401 => break,
-                Ok((answer, _)) => return classify::sessions(&answer),
-                Err(Failure::NoToken(why)) => return Read::Failed { why: why.to_string(), retry_after: None },
-                Err(Failure::NotSent(why) | Failure::Lost(why)) => return Read::Failed { why, retry_after: None },
+                Ok((answer, _)) => return Ok(answer),
+                Err(Failure::NoToken(why)) => return Err(why.to_string()),
+                Err(Failure::NotSent(why) | Failure::Lost(why)) => return Err(why),
             }
         }
-        Read::Failed { why: TOKEN_REFUSED.to_owned(), retry_after: None }
+        Err(TOKEN_REFUSED.to_owned())
     }
 
     /// Whether the wall clock agreed with Shopify's `Date` when it was last compared.
@@ -148,12 +175,12 @@ impl Shopify {
             .header("Content-Type", "application/json")
             .header("Accept", "application/json")
             .body(body.to_string());
-        Ok((self.send(request, operation).await?, token))
+        Ok((self.answer(request, operation).await?, token))
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder, operation: &str) -> Result<Answer, Failure> {
+    async fn answer(&self, request: reqwest::RequestBuilder, operation: &str) -> Result<Answer, Failure> {
         let mut response = request.send().await.map_err(failure)?;
-        self.skew.compare(response.headers(), clock::wall());
+        let skew_s = self.skew.compare(response.headers(), clock::wall());
         let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let request_id = header("x-request-id").unwrap_or_default();
         let served = header("x-shopify-api-version").unwrap_or_default();
@@ -161,6 +188,7 @@ impl Shopify {
             warn!(asked = self.shop.api_version, served, "Shopify answers with another API version: update drawerbridge");
         }
         let retry_after = headers::retry_after(response.headers(), clock::wall());
+        let date = headers::date(response.headers());
         let (status, mut body) = (response.status().as_u16(), Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
             if body.len() + chunk.len() > BODY_LIMIT {
@@ -169,7 +197,8 @@ impl Shopify {
             body.extend_from_slice(&chunk);
         }
         debug!(operation, status, request_id, "Shopify answered");
-        Ok(Answer { status, retry_after, body })
+        let api_version = Some(served).filter(|served| !served.is_empty());
+        Ok(Answer { status, retry_after, api_version, date, skew_s, body })
     }
 }
 

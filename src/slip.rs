@@ -84,6 +84,20 @@ pub enum SlipSession {
         /// What it was opened with; `None` where who counts must not know.
         amount: Option<Amount>,
     },
+    /// It is a mid-session count of a session that somebody else opened.
+    Recorded {
+        /// `gid://shopify/PointOfSaleDevicePaymentSession/N`.
+        id: String,
+        /// When it was opened, as Shopify says, in the shop's zone.
+        opened_at: ZonedDateTime,
+    },
+    /// Nothing more happens with this count.
+    Over {
+        /// In capitals, what became of it.
+        title: &'static str,
+        /// Why.
+        text: String,
+    },
     /// A person must decide.
     NeedsAttention {
         /// What happened and what to do.
@@ -217,6 +231,8 @@ fn title(facts: &SlipFacts) -> &'static str {
         (SlipKind::Confirmation, SlipSession::Confirmed { .. }) => "SESSION CONFIRMED",
         (SlipKind::Confirmation, SlipSession::Refused { .. }) => "SESSION REFUSED",
         (SlipKind::Confirmation, SlipSession::Foreign { .. } | SlipSession::NeedsAttention { .. }) => "NEEDS ATTENTION",
+        (SlipKind::Confirmation, SlipSession::Recorded { .. }) => "COUNT RECORDED",
+        (SlipKind::Confirmation, SlipSession::Over { title, .. }) => title,
     }
 }
 

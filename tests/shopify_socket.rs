@@ -13,7 +13,7 @@ use drawerbridge::{
     clock,
     config::{Shop, TokenSource},
     money::Currency,
-    opening::{Outcome, Read, Wait, WallClock},
+    opening::{Mutation, OnForeign, Outcome, Read, SharedDrawer, Wait, WallClock},
     shopify::{
         BODY_LIMIT, Shopify,
         auth::{TokenError, Tokens},
@@ -172,6 +172,9 @@ fn shopify(url: &str, token: TokenSource) -> Arc<Shopify> {
         currency: Currency::from_code("USD").unwrap(),
         time_zone: jiff::tz::TimeZone::UTC,
         token,
+        shared_drawer: SharedDrawer::Warn,
+        on_foreign_session: OnForeign::Ask,
+        business_day_starts: jiff::civil::time(4, 0, 0, 0),
     };
     Shopify::new(shop, TIMEOUT)
 }
@@ -186,7 +189,7 @@ async fn a_token_that_is_refused_once_is_renewed_and_the_mutation_goes_out_once_
     let unauthorized = || answer(401, &json!({ "errors": "[API] Invalid API key" }));
     let server =
         Server::start(vec![granted("one", &json!(86_399)), unauthorized(), granted("two", &json!(86_399)), opened()]).await;
-    let outcome = shopify(&server.url, credentials(&secret)).open_session(&json!({})).await;
+    let outcome = shopify(&server.url, credentials(&secret)).send(Mutation::Open, &json!({})).await;
     assert!(matches!(outcome, Outcome::Executed(_)), "{outcome:?}");
     assert_eq!(server.paths(), ["access_token", "graphql.json", "access_token", "graphql.json"]);
     assert_eq!(server.tokens(), ["", "one", "", "two"]);
@@ -198,7 +201,7 @@ async fn a_token_that_is_refused_twice_is_a_persons_matter_and_leaves_the_count_
     let unauthorized = || answer(401, &json!({ "errors": "[API] Invalid API key" }));
     let server = Server::start(vec![unauthorized(), unauthorized(), unauthorized(), unauthorized()]).await;
     let shopify = shopify(&server.url, TokenSource::File(secret.file.clone()));
-    let outcome = shopify.open_session(&json!({})).await;
+    let outcome = shopify.send(Mutation::Open, &json!({})).await;
     assert!(is_for_a_person(&outcome, "401"), "{outcome:?}");
     assert_eq!(server.paths().len(), 2, "not a third time");
     let read = shopify.sessions_of_device(DEVICE).await;
@@ -215,12 +218,12 @@ async fn what_the_token_endpoint_refuses_and_what_the_shop_forbids_leaves_the_co
             .await;
     let shopify = shopify(&server.url, credentials(&secret));
     for word in ["invalid_client", "HTTP_400", "403", "402"] {
-        let outcome = shopify.open_session(&json!({})).await;
+        let outcome = shopify.send(Mutation::Open, &json!({})).await;
         assert!(is_for_a_person(&outcome, word), "{word}: {outcome:?}");
     }
     assert_eq!(server.paths()[..3], ["access_token", "access_token", "access_token"]);
     let missing = self::shopify(&server.url, TokenSource::File("/nowhere/token".into()));
-    let outcome = missing.open_session(&json!({})).await;
+    let outcome = missing.send(Mutation::Open, &json!({})).await;
     assert!(is_for_a_person(&outcome, "/nowhere/token"), "{outcome:?}");
 }
 
@@ -260,11 +263,11 @@ async fn no_figure_for_a_tokens_life_stops_the_daemon() {
     let secret = secret("s3cret");
     for life in [json!(u64::MAX), json!(0), json!(-1), json!(1.5), json!("x"), json!(null)] {
         let server = Server::start(vec![granted("one", &life), opened()]).await;
-        let outcome = shopify(&server.url, credentials(&secret)).open_session(&json!({})).await;
+        let outcome = shopify(&server.url, credentials(&secret)).send(Mutation::Open, &json!({})).await;
         assert!(matches!(outcome, Outcome::Executed(_)), "{life}: {outcome:?}");
     }
     let server = Server::start(vec![granted("", &json!(86_399))]).await;
-    let outcome = shopify(&server.url, credentials(&secret)).open_session(&json!({})).await;
+    let outcome = shopify(&server.url, credentials(&secret)).send(Mutation::Open, &json!({})).await;
     assert!(matches!(outcome, Outcome::NotExecuted { wait: Wait::Usual, .. }), "{outcome:?}");
 }
 
@@ -275,20 +278,20 @@ async fn the_clock_is_compared_before_the_mutation_by_a_harmless_read_and_by_the
     let server = Server::start(vec![granted("one", &json!(86_399)), sessions(skewed)]).await;
     let shop = shopify(&server.url, credentials(&secret));
     assert_eq!(shop.wall_clock(), WallClock::NeverCompared);
-    shop.warm(DEVICE).await;
+    drop(shop.sessions_of_device(DEVICE).await);
     assert_eq!(shop.wall_clock(), WallClock::Wrong);
     assert_eq!(server.paths(), ["access_token", "graphql.json"]);
 
     let body = json!({ "access_token": "t", "expires_in": 86_399 }).to_string();
     let server = Server::start(vec![Say::Answer(200, skewed.into(), body)]).await;
     let shop = shopify(&server.url, credentials(&secret));
-    shop.warm(DEVICE).await;
+    drop(shop.sessions_of_device(DEVICE).await);
     assert_eq!(shop.wall_clock(), WallClock::Wrong, "the token's answer alone tells it");
 
     let now = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&clock::wall()).unwrap();
     let server = Server::start(vec![granted("one", &json!(86_399)), sessions(&format!("Date: {now}\r\n"))]).await;
     let shop = shopify(&server.url, credentials(&secret));
-    shop.warm(DEVICE).await;
+    drop(shop.sessions_of_device(DEVICE).await);
     assert_eq!(shop.wall_clock(), WallClock::Trusted);
 }
 
@@ -299,12 +302,12 @@ async fn no_redirect_is_followed_neither_by_the_mutation_nor_by_the_token() {
     let moved = |status| Say::Answer(status, format!("Location: {}/x\r\n", elsewhere.url), String::new());
     for status in [301, 302, 307, 308] {
         let server = Server::start(vec![granted("one", &json!(86_399)), moved(status)]).await;
-        let outcome = shopify(&server.url, credentials(&secret)).open_session(&json!({})).await;
+        let outcome = shopify(&server.url, credentials(&secret)).send(Mutation::Open, &json!({})).await;
         assert!(matches!(outcome, Outcome::Unknown { .. }), "{status}: {outcome:?}");
         assert_eq!(server.paths().len(), 2);
     }
     let server = Server::start(vec![moved(307)]).await;
-    let outcome = shopify(&server.url, credentials(&secret)).open_session(&json!({})).await;
+    let outcome = shopify(&server.url, credentials(&secret)).send(Mutation::Open, &json!({})).await;
     assert!(is_for_a_person(&outcome, "HTTP_307"), "{outcome:?}");
     assert_eq!(elsewhere.paths(), Vec::<String>::new(), "nothing of ours went there");
 }
@@ -316,18 +319,18 @@ async fn a_refused_connection_proves_that_nothing_ran_and_a_broken_one_proves_no
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
-    let outcome = shopify(&url, token()).open_session(&json!({})).await;
+    let outcome = shopify(&url, token()).send(Mutation::Open, &json!({})).await;
     let Outcome::NotExecuted { why, wait: Wait::Usual } = outcome else { panic!("{outcome:?}") };
     assert!(why.contains("cannot be reached"), "{why}");
 
     let server = Server::start(vec![Say::Reset]).await;
-    let outcome = shopify(&server.url, token()).open_session(&json!({})).await;
+    let outcome = shopify(&server.url, token()).send(Mutation::Open, &json!({})).await;
     let Outcome::Unknown { why } = outcome else { panic!("{outcome:?}") };
     assert!(why.contains("broke"), "{why}");
     assert_eq!(server.paths(), ["reset"], "and it is not sent a second time");
 
     let server = Server::start(vec![Say::Nothing]).await;
-    let outcome = shopify(&server.url, token()).open_session(&json!({})).await;
+    let outcome = shopify(&server.url, token()).send(Mutation::Open, &json!({})).await;
     assert!(matches!(&outcome, Outcome::Unknown { why } if why.contains("in time")), "{outcome:?}");
     assert_eq!(server.paths().len(), 1);
 }
@@ -337,13 +340,13 @@ async fn an_answer_without_an_end_is_not_read_for_ever() {
     let secret = secret("shpat_x");
     let server = Server::start(vec![Say::Endless, Say::Endless]).await;
     let shop = shopify(&server.url, TokenSource::File(secret.file.clone()));
-    let outcome = tokio::time::timeout(TIMEOUT, shop.open_session(&json!({}))).await.expect("it gives up by length");
+    let outcome = tokio::time::timeout(TIMEOUT, shop.send(Mutation::Open, &json!({}))).await.expect("it gives up by length");
     assert!(matches!(&outcome, Outcome::Unknown { why } if why.contains("does not end")), "{outcome:?} {BODY_LIMIT}");
     let read = shop.sessions_of_device(DEVICE).await;
     assert!(matches!(read, Read::Failed { .. }), "{read:?}");
 
     let server = Server::start(vec![Say::Endless]).await;
-    let outcome = shopify(&server.url, credentials(&secret)).open_session(&json!({})).await;
+    let outcome = shopify(&server.url, credentials(&secret)).send(Mutation::Open, &json!({})).await;
     assert!(matches!(outcome, Outcome::NotExecuted { wait: Wait::Usual, .. }), "{outcome:?}");
 }
 
@@ -354,7 +357,7 @@ async fn a_wait_that_shopify_asks_for_is_read_as_it_writes_it() {
     let server = Server::start(vec![slow(), slow()]).await;
     let shop = shopify(&server.url, TokenSource::File(secret.file.clone()));
     let two = Duration::from_secs(2);
-    let outcome = shop.open_session(&json!({})).await;
+    let outcome = shop.send(Mutation::Open, &json!({})).await;
     assert!(matches!(outcome, Outcome::NotExecuted { wait: Wait::Asked(d), .. } if d == two), "{outcome:?}");
     let read = shop.sessions_of_device(DEVICE).await;
     assert!(matches!(read, Read::Failed { retry_after: Some(d), .. } if d == two), "{read:?}");
@@ -383,10 +386,49 @@ async fn the_newest_sessions_come_by_creation_whatever_time_they_were_opened_wit
         "balance": { "amount": "150.00", "currencyCode": "USD" },
         "time": yesterday, "reasonCodeId": null, "note": "[db:0000000007]",
     });
-    let outcome = shop.open_session(&variables).await;
+    let outcome = shop.send(Mutation::Open, &variables).await;
     let Outcome::Executed(ours) = outcome else { panic!("{outcome:?}") };
     let list = read().await;
     assert!(!list.complete);
     assert_eq!(list.sessions.len(), 25);
     assert_eq!(list.sessions[0], ours);
+}
+
+#[cfg(feature = "demo")]
+#[tokio::test]
+async fn a_count_is_recorded_in_an_open_session_and_stands_in_its_ledger() {
+    use drawerbridge::opening::{ActivityRead, Device};
+    use drawerbridge_hil::admin::{AdminApi, AdminSpec};
+    let api = AdminApi::spawn(AdminSpec::default()).await.unwrap();
+    let secret = secret("shpat_rig");
+    let shop = shopify(&api.url(), TokenSource::File(secret.file.clone()));
+    let session = api.open_elsewhere(1, "100.00", "");
+    let Read::Healthy(list) = shop.sessions_of_device(DEVICE).await else { panic!("healthy") };
+    let Device::Known { drawer: Some(drawer), active: Some(active) } = &list.device else { panic!("{:?}", list.device) };
+    assert_eq!((active.id.as_str(), drawer.devices.len()), (session.as_str(), 1));
+    assert!(list.date.is_some() && list.skew_s.is_some());
+    assert_eq!(list.api_version.as_deref(), Some("2026-04"));
+
+    let time = jiff::Timestamp::from_second(clock::wall().as_second() + 5).unwrap();
+    let variables = json!({
+        "sessionId": session, "staffId": "gid://shopify/StaffMember/1",
+        "balance": { "amount": "90.00", "currencyCode": "USD" },
+        "time": time.to_string(), "reasonCodeId": null, "note": "[db:0000000007/count]",
+    });
+    let outcome = shop.send(Mutation::Count, &variables).await;
+    assert!(matches!(&outcome, Outcome::Executed(counted) if counted.id == session), "{outcome:?}");
+    let ActivityRead::Healthy(ledger) = shop.activities(&session).await else { panic!("healthy") };
+    assert!(ledger.open && ledger.complete);
+    assert_eq!(ledger.counts.len(), 1, "the opening count is none of ours");
+    assert_eq!((ledger.counts[0].time, ledger.counts[0].counted.amount.as_str()), (time, "90.0"));
+    assert!(shop.opener(&session).await.unwrap().contains("StaffMember/"));
+
+    // The least an app can have: neither devices nor staff.
+    let scopes = ["write_cash_tracking", "read_cash_tracking"].map(str::to_owned).to_vec();
+    let api = AdminApi::spawn(AdminSpec { scopes, ..AdminSpec::default() }).await.unwrap();
+    let shop = shopify(&api.url(), TokenSource::File(secret.file.clone()));
+    let session = api.open_elsewhere(1, "100.00", "");
+    let Read::Healthy(list) = shop.sessions_of_device(DEVICE).await else { panic!("healthy without the device") };
+    assert_eq!((list.device, list.sessions.len()), (Device::NotGranted, 1));
+    assert!(shop.opener(&session).await.unwrap_err().contains("Access denied"));
 }

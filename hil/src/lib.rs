@@ -7,4 +7,5 @@ pub mod latency;
 pub mod line;
 pub mod paper;
 pub mod printer;
+pub mod progress;
 pub mod scenario;

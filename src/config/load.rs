@@ -15,6 +15,7 @@ use super::{
     used::Used,
     values,
 };
+use crate::opening::{OnForeign, SharedDrawer};
 
 /// A thousand tills fit; a journal or a photograph given by mistake is refused before it fills the memory.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -146,6 +147,11 @@ fn shop(mut section: Section<'_>, used: &mut Used) -> Option<Shop> {
     let currency = values::currency(&mut section);
     let time_zone = values::time_zone(&mut section);
     let token = token(&mut section, used);
+    let shared = [("warn", SharedDrawer::Warn), ("deny", SharedDrawer::Deny), ("allow", SharedDrawer::Allow)];
+    let shared_drawer = section.choice("shared_drawer", &shared).map(|found| found.value);
+    let foreign = [("ask", OnForeign::Ask), ("record_count", OnForeign::RecordCount)];
+    let on_foreign_session = section.choice("on_foreign_session", &foreign).map(|found| found.value);
+    let business_day_starts = values::time_of_day(&mut section, "business_day_starts", "04:00");
     section.finish();
     let domain = domain?;
     Some(Shop {
@@ -156,6 +162,10 @@ fn shop(mut section: Section<'_>, used: &mut Used) -> Option<Shop> {
         currency: currency?,
         time_zone: time_zone?,
         token: token?,
+        // A value that was there and wrong has been noted.
+        shared_drawer: shared_drawer.unwrap_or(SharedDrawer::Warn),
+        on_foreign_session: on_foreign_session.unwrap_or(OnForeign::Ask),
+        business_day_starts: business_day_starts.unwrap_or(jiff::civil::time(4, 0, 0, 0)),
     })
 }
 
@@ -314,6 +324,8 @@ fn timing(mut section: Section<'_>, rig: bool) -> Timing {
         reopen_max: wait("reopen_max", 10 * MS, 10 * minute, default.reopen_max),
         print_proof: wait("print_proof", 10 * MS, 10 * minute, default.print_proof),
         kick_answer: wait("kick_answer", 10 * MS, 10 * second, default.kick_answer),
+        echo_first: wait("echo_first", MS, hour, default.echo_first),
+        echo_second: wait("echo_second", MS, 24 * hour, default.echo_second),
         poll: wait("poll", 100 * MS, 10 * minute, default.poll),
         confirm_pause: wait("confirm_pause", pause_min, 2 * second, default.confirm_pause),
     };

@@ -131,6 +131,17 @@ fn nearest_zone<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
     })
 }
 
+/// A time of day in hours and minutes, `"04:00"`.
+pub(crate) fn time_of_day(section: &mut Section<'_>, key: &'static str, sample: &str) -> Option<jiff::civil::Time> {
+    let text = section.text(key, &format!("{sample:?}"))?;
+    let found = jiff::civil::Time::strptime("%H:%M", &text.value).ok();
+    if found.is_none() {
+        let what = format!("`{key}` is {}, which is no time of day", shown(&text.value));
+        section.notes.add(&text.at, what, format!("write hours and minutes, such as {sample:?}"));
+    }
+    found
+}
+
 /// The shop's host name. Without an `endpoint` the token goes there, so it must be Shopify's.
 pub(crate) fn domain(section: &mut Section<'_>, rig: bool) -> Option<String> {
     let domain = section.required("domain", "example.myshopify.com")?;

@@ -11,7 +11,7 @@ use crate::{
     opening::record::{Record, SlipState},
     shift::{
         Phase, Refusal, Reply,
-        event::{Event, OpeningId},
+        event::{Decision, Event, OpeningId},
     },
 };
 
@@ -59,6 +59,13 @@ pub enum Command {
         /// Answered at once.
         reply: Answer,
     },
+    /// A person decides about an opening.
+    Resolve {
+        /// What.
+        wish: ResolveWish,
+        /// Answered when it is on disk.
+        reply: oneshot::Sender<Result<(), ResolveRefused>>,
+    },
     /// Print a copy of a slip.
     Reprint {
         /// The opening.
@@ -66,6 +73,40 @@ pub enum Command {
         /// Answered when the copy is queued.
         reply: Answer,
     },
+}
+
+/// What a person decides about an opening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveWish {
+    /// Which opening.
+    pub opening: OpeningId,
+    /// What the journal has of it, oldest first.
+    pub history: Vec<Event>,
+    /// Who decides.
+    pub by: String,
+    /// Why, in their words.
+    pub why: String,
+    /// What.
+    pub decision: Decision,
+    /// `gid://shopify/PointOfSaleDevicePaymentSession/N`, for `Link` and `RecordCount`.
+    pub session_id: Option<String>,
+}
+
+/// Why a decision was not taken. The text says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ResolveRefused {
+    /// Not in this state.
+    #[error("this cannot be decided now: {0}")]
+    NotNow(String),
+    /// The device has no such session.
+    #[error("the device's newest sessions at Shopify do not show {0}: `drawerbridge openings show` names those in question")]
+    NoSuchSession(String),
+    /// Shopify could not be read, so the session could not be looked at.
+    #[error("Shopify could not be asked for that session ({0}): try again when it answers")]
+    Unread(String),
+    /// The disk refused.
+    #[error("the decision could not be saved ({0}): mend that and decide again")]
+    NotSaved(String),
 }
 
 /// Why no copy is printed.

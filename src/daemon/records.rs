@@ -79,7 +79,7 @@ impl Records {
 }
 
 fn is_confirmed(record: &Record) -> bool {
-    matches!(record.standing, Standing::Confirmed { .. })
+    matches!(record.standing, Standing::Confirmed { .. } | Standing::Recorded { .. })
 }
 
 /// Whether something still follows from an earlier opening: a slip, or what a person must do. `open`: a later count was

@@ -250,6 +250,11 @@ impl SlipDesk {
                 }
             }
             Standing::NeedsAttention { why, .. } => SlipSession::NeedsAttention { text: why.clone() },
+            Standing::Recorded { session } => {
+                SlipSession::Recorded { id: session.id.clone(), opened_at: zone(session.opening_time.parse().ok()?) }
+            }
+            Standing::Stale { why } => SlipSession::Over { title: "TOO OLD, COUNT AGAIN", text: why.clone() },
+            Standing::GivenUp { why, .. } => SlipSession::Over { title: "GIVEN UP", text: why.clone() },
             Standing::Started
             | Standing::Cancelled { .. }
             | Standing::Counted

@@ -2,6 +2,7 @@
 //! is carried out. Decides nothing.
 mod devices;
 mod machines;
+mod resolve;
 
 use std::{
     collections::HashMap,
@@ -16,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
+use self::resolve::{Decided, Resolving};
 use super::{
     desk::{Command, Known, LinkView, OpeningView, TillView, drawer_view, printer_view},
     recorder::{Recorder, Stored},
@@ -32,7 +34,8 @@ use crate::{
     },
     journal::Row,
     opening::{
-        self, Opening, Outcome, Read, Waits,
+        self, ActivityRead, BusinessDay, Opening, Outcome, Read, Rules, SessionList, Waits,
+        echo::EchoWatch,
         record::{Record, Standing},
     },
     shift::{
@@ -78,11 +81,15 @@ enum Answer {
     CountSaved { opening: OpeningId, result: Stored },
     Stored { opening: OpeningId, result: Stored },
     Sent { opening: OpeningId, outcome: Outcome },
-    Read { opening: OpeningId, read: Read },
-    SessionChecked { opening: OpeningId, read: Read },
+    Read { opening: OpeningId, device: String, read: Read },
+    Activities { opening: OpeningId, read: ActivityRead },
+    Opener { opening: OpeningId, who: Result<String, String> },
+    SessionChecked { opening: OpeningId, device: String, read: Read },
+    Echo { device: String, read: Read },
+    Ahead { device: String, read: Read },
+    SessionForResolve { wish: Resolving, read: Read },
     SlipIntent { begun: Begun, result: Stored },
     Kept { opening: OpeningId, event: Event, result: Stored },
-    Warmed,
 }
 
 type Pending = FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + Send>>>;
@@ -99,6 +106,11 @@ pub(super) struct Till {
     records: Records,
     slips: SlipDesk,
     session: SessionWatch,
+    echo: EchoWatch,
+    /// Read when the opening began, so that a confirmed count does not wait for it.
+    ahead: Option<(SessionList, Instant)>,
+    /// Who waits for a person's decision to be on disk.
+    resolving: Vec<Decided>,
     /// What the journal could not take, and when it is offered again.
     unkept: Vec<(OpeningId, Event)>,
     keep_again: Option<Instant>,
@@ -118,6 +130,20 @@ pub(super) struct Till {
     said_store: Said,
     said_answer: Said,
     said_read: Said,
+}
+
+fn rules(house: &House) -> Rules {
+    let shop = &house.shop;
+    Rules {
+        shared_drawer: shop.shared_drawer,
+        on_foreign_session: shop.on_foreign_session,
+        max_age: house.till.count.max_age,
+        business_day: business_day(shop),
+    }
+}
+
+fn business_day(shop: &config::Shop) -> BusinessDay {
+    BusinessDay { zone: shop.time_zone.clone(), starts: shop.business_day_starts }
 }
 
 fn waits(timing: &config::Timing) -> Waits {
@@ -153,7 +179,8 @@ impl Till {
         let settings = shift_settings(&house);
         let opening = history.first().and_then(|(id, rows)| {
             let events: Vec<Event> = rows.iter().map(|r| r.event.clone()).collect();
-            Some((id.clone(), Opening::resume(id.clone(), &events, waits(&house.timing), now)?))
+            let opening = Opening::resume(id.clone(), &events, waits(&house.timing), &rules(&house), now);
+            Some((id.clone(), opening.filter(|opening| !opening.is_settled())?))
         });
         let read = |(id, rows): &(OpeningId, Vec<Row>)| Record::read(id, rows.iter().map(|r| (r.at, &r.event)));
         let records = Records::new(history.iter().filter_map(read), house.till.count.second_slip);
@@ -176,6 +203,12 @@ impl Till {
         };
         let printer =
             PrinterStatus { link: Link::Starting, online: None, paper: None, cover_open: None, error: None, identity: None };
+        let mut echo = EchoWatch::new([house.timing.echo_first, house.timing.echo_second]);
+        for record in records.all().filter(|r| matches!(r.standing, Standing::Confirmed { .. })) {
+            if let Some(counted) = &record.counted {
+                echo.confirmed(now, &record.id, &counted.point_of_sale_device_id);
+            }
+        }
         let slips = SlipDesk::new(house.till.printer.as_ref(), &house.shop, &house.till);
         let drawer = Known::new(wall, drawer);
         let view = TillView {
@@ -196,6 +229,9 @@ impl Till {
             records,
             slips,
             session: SessionWatch::new(now),
+            echo,
+            ahead: None,
+            resolving: Vec::new(),
             unkept: Vec::new(),
             keep_again: None,
             ending: false,
@@ -272,7 +308,7 @@ impl Till {
     }
 
     fn next_wake(&self) -> Instant {
-        [self.wake_shift, self.wake_opening, self.slips.wake(), self.session.wake(), self.keep_again]
+        [self.wake_shift, self.wake_opening, self.slips.wake(), self.session.wake(), self.echo.wake(), self.keep_again]
             .into_iter()
             .flatten()
             .fold(self.say_again, Instant::min)
@@ -292,6 +328,7 @@ impl Till {
             self.offer_again();
         }
         self.check_session();
+        self.check_echo();
         if now >= self.say_again {
             self.say_again = now + SAY_AGAIN;
             self.say_what_is_unresolved();
@@ -341,6 +378,7 @@ impl Till {
     /// It is on disk: what follows from it.
     fn kept(&mut self, row: &Row) {
         self.records.take(row);
+        self.decided(row);
         if let Event::ShiftClosed { .. } = row.event {
             self.shift_input(shift::Input::ShiftClosed);
             if self.session.over(clock::now()) {

@@ -2,7 +2,10 @@
 use crate::{
     device::{Link, PrinterStatus},
     opening::Outcome,
-    shift::{Progress, event::Event},
+    shift::{
+        Progress,
+        event::{Decision, Event},
+    },
 };
 
 /// What the operator's machine must know of an event of the opening.
@@ -14,6 +17,11 @@ pub(super) fn progress_of(event: &Event) -> Option<Progress> {
         Event::OpeningConfirmed { .. } => Some(Progress::Confirmed),
         Event::OpeningRefused { prompt, .. } => Some(Progress::Refused(prompt.clone())),
         Event::OpeningNeedsAttention { prompt, .. } => Some(Progress::NeedsAttention(prompt.clone())),
+        Event::OpeningRecorded { .. } => Some(Progress::Confirmed),
+        Event::OpeningStale { prompt, .. } => Some(Progress::Refused(prompt.clone())),
+        Event::OpeningResolved { decision: Decision::Link, .. } => Some(Progress::Confirmed),
+        Event::OpeningResolved { decision: Decision::RecordCount, .. } => Some(Progress::Sending),
+        Event::OpeningResolved { decision: Decision::GiveUp, .. } => Some(Progress::GivenUp),
         Event::DaemonStarted { .. }
         | Event::DrawerOpened { .. }
         | Event::DrawerClosed { .. }

@@ -149,8 +149,20 @@ fn the_table_of_unsettled_openings_must_say_what_the_rows_say() {
     assert!(invented[0].2.contains("has 0000000009, which the rows do not"), "{invented:?}");
     let gone = forged("DROP TABLE unresolved");
     assert!(gone[0].2.contains("cannot be read"), "{gone:?}");
-    // Settled openings hold no place.
+    // A person wants it recorded after all: it holds its device's place again, by the count of before.
     let desk = desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    let by = || "Kim".to_owned();
+    let resolved = Event::OpeningResolved { by: by(), why: by(), decision: Decision::RecordCount, session: None };
+    for event in [counted("device-1"), confirmed(), resolved] {
+        journal.append(at(), "front-1", Some(&id(1)), &event).unwrap();
+    }
+    assert_eq!(journal.unresolved().unwrap(), [id(1)]);
+    assert_eq!(verify(&desk.path).unwrap(), (3, journal.head()));
+    drop(journal);
+    drop(Journal::open(&desk.path).unwrap());
+    // Settled openings hold no place.
+    let desk = self::desk();
     let mut journal = Journal::open(&desk.path).unwrap();
     journal.append(at(), "front-1", Some(&id(1)), &counted("device-1")).unwrap();
     journal.append(at(), "front-1", Some(&id(1)), &confirmed()).unwrap();
@@ -242,6 +254,34 @@ fn rows_in_a_log_that_a_power_cut_left_are_there_after_the_restart() {
     let again = Journal::open(&cut.path).unwrap();
     assert_eq!(again.head(), journal.head());
     assert_eq!(again.unresolved().unwrap(), [id(1)]);
+}
+
+#[test]
+fn a_first_start_that_was_cut_short_is_made_up_for_and_no_other_file_is_rolled_back() {
+    // Page 1 as `journal_mode = WAL` writes it, and beside it the rollback journal of an interrupted transaction.
+    let cut = |pages_before: u8| {
+        let desk = desk();
+        let mode: String =
+            Connection::open(&desk.path).unwrap().query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+        let mut journal = vec![0; 512];
+        journal[..8].copy_from_slice(&[0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7]);
+        journal[19] = pages_before;
+        journal[22] = 2; // 512-byte sectors
+        journal[26] = 0x10; // 4096-byte pages
+        std::fs::write(format!("{}-journal", desk.path.display()), journal).unwrap();
+        desk
+    };
+    let desk = cut(0);
+    let mut journal = Journal::open(&desk.path).unwrap();
+    journal.append(at(), "front-1", Some(&id(1)), &counted("device-1")).unwrap();
+    assert_eq!(verify(&desk.path).unwrap(), (1, journal.head()));
+    let desk = cut(1);
+    let before = left(desk.path.parent().unwrap());
+    assert!(Journal::open(&desk.path).is_err());
+    let mut after = left(desk.path.parent().unwrap());
+    after.remove("journal.db.lock");
+    assert_eq!(after, before);
 }
 
 #[test]

@@ -325,7 +325,19 @@ impl Places {
     pub(super) fn new() -> Result<Self, JournalError> {
         let table = Connection::open_in_memory()?;
         table.execute_batch(UNRESOLVED)?;
+        table.execute_batch("CREATE TABLE event (opening TEXT, name TEXT, body TEXT); CREATE INDEX o ON event(opening)")?;
         Ok(Self { table })
+    }
+
+    /// What one more event changes. The counts are kept, because a later event may take the place of the device that they
+    /// are for.
+    pub(super) fn apply(&self, fields: &chain::Fields, event: &Event) -> Result<(), JournalError> {
+        let opening = fields.opening.as_deref().and_then(OpeningId::parse);
+        if let (Some(opening), Event::OpeningCounted(_)) = (&opening, event) {
+            let mut kept = self.table.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3)")?;
+            kept.execute([opening.as_str(), &fields.name, &fields.body])?;
+        }
+        hold_place(&self.table, opening.as_ref(), event)
     }
 
     /// What one more row changes. A row that cannot be read, or that took a place that was not free, is told.
@@ -341,8 +353,7 @@ impl Places {
                 return Ok(());
             }
         };
-        let opening = row.fields.opening.as_deref().and_then(OpeningId::parse);
-        match hold_place(&self.table, opening.as_ref(), &event) {
+        match self.apply(&row.fields, &event) {
             Err(JournalError::Unresolved { device, opening: holder }) => {
                 let text = format!("row {seq} takes the place of {device}, which the opening {holder} still holds");
                 report.add(Wrong::Unresolved, Some(seq), text);

@@ -7,11 +7,16 @@ use crate::shift::event::{Money, OpeningId, SessionFacts};
 
 impl Opening {
     pub(super) fn ours_among(&self, list: &SessionList) -> Option<SessionFacts> {
-        list.sessions.iter().find(|s| self.is_ours(s)).cloned()
+        list.all().find(|s| self.is_ours(s)).cloned()
     }
 
     pub(super) fn near_among(&self, list: &SessionList) -> Option<SessionFacts> {
-        list.sessions.iter().find(|s| self.is_near(s)).cloned()
+        list.all().find(|s| self.is_near(s)).cloned()
+    }
+
+    /// A second session with our reference.
+    pub(super) fn second_of_ours(&self, list: &SessionList) -> Option<SessionFacts> {
+        list.all().filter(|s| self.has_reference(s)).nth(1).cloned()
     }
 
     /// Reference, amount and currency, and the time where it was sent.
@@ -27,11 +32,11 @@ impl Opening {
             return true;
         }
         let fitting_time = if self.in_doubt { self.not_before_ours(session) } else { self.same_time(session) };
-        !has_a_reference(session) && self.same_money(session) && fitting_time
+        reference_of(session).is_none() && self.same_money(session) && fitting_time
     }
 
     pub(super) fn has_reference(&self, session: &SessionFacts) -> bool {
-        session.opening_note.as_deref().is_some_and(|n| n.contains(&format!("[db:{}]", self.id)))
+        reference_of(session).as_ref() == Some(&self.id)
     }
 
     /// Numerically: Shopify drops trailing zeros.
@@ -68,11 +73,8 @@ fn opening_time(session: &SessionFacts) -> Option<Timestamp> {
     session.opening_time.parse().ok()
 }
 
-/// Its note ends in the reference of some opening.
-fn has_a_reference(session: &SessionFacts) -> bool {
-    let id = |note: &str| {
-        let (_, rest) = note.rsplit_once("[db:")?;
-        OpeningId::parse(rest.trim_end().strip_suffix(']')?)
-    };
-    session.opening_note.as_deref().and_then(id).is_some()
+/// The opening whose reference stands last in its note.
+pub(super) fn reference_of(session: &SessionFacts) -> Option<OpeningId> {
+    let (_, rest) = session.opening_note.as_deref()?.rsplit_once("[db:")?;
+    OpeningId::parse(rest.split_once(']')?.0)
 }

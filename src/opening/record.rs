@@ -2,7 +2,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::shift::event::{Counted, Event, OpeningId, SessionFacts, StartedBy};
+use crate::shift::event::{Counted, Decision, Event, OpeningId, SessionFacts, StartedBy};
 
 /// Where an opening stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,23 @@ pub enum Standing {
         /// The session in the way.
         session: Option<SessionFacts>,
     },
+    /// Shopify has it as a mid-session count of a session that somebody else opened.
+    Recorded {
+        /// That session.
+        session: SessionFacts,
+    },
+    /// Never sent, and too old to be a float.
+    Stale {
+        /// In words.
+        why: String,
+    },
+    /// A person gave it up.
+    GivenUp {
+        /// Who and why.
+        why: String,
+        /// The session that stood in the way.
+        session: Option<SessionFacts>,
+    },
 }
 
 impl Standing {
@@ -69,24 +86,39 @@ impl Standing {
             Self::Confirmed { .. } => "confirmed",
             Self::Refused { .. } => "refused",
             Self::NeedsAttention { .. } => "needs_attention",
+            Self::Recorded { .. } => "recorded",
+            Self::Stale { .. } => "stale",
+            Self::GivenUp { .. } => "given_up",
         }
     }
 
     /// Nothing more happens by itself.
     #[must_use]
     pub const fn is_settled(&self) -> bool {
-        matches!(self, Self::Cancelled { .. } | Self::Confirmed { .. } | Self::Refused { .. } | Self::NeedsAttention { .. })
+        match self {
+            Self::Cancelled { .. }
+            | Self::Confirmed { .. }
+            | Self::Refused { .. }
+            | Self::NeedsAttention { .. }
+            | Self::Recorded { .. }
+            | Self::Stale { .. }
+            | Self::GivenUp { .. } => true,
+            Self::Started | Self::Counted | Self::Sending | Self::Waiting { .. } | Self::Unknown { .. } => false,
+        }
     }
 
     /// What happened, for people.
     #[must_use]
     pub fn why(&self) -> Option<&str> {
         match self {
-            Self::Cancelled { why } | Self::Waiting { why } | Self::Unknown { why } | Self::NeedsAttention { why, .. } => {
-                Some(why)
-            }
+            Self::Cancelled { why }
+            | Self::Waiting { why }
+            | Self::Unknown { why }
+            | Self::NeedsAttention { why, .. }
+            | Self::Stale { why }
+            | Self::GivenUp { why, .. } => Some(why),
             Self::Refused { message, .. } => Some(message),
-            Self::Started | Self::Counted | Self::Sending | Self::Confirmed { .. } => None,
+            Self::Started | Self::Counted | Self::Sending | Self::Confirmed { .. } | Self::Recorded { .. } => None,
         }
     }
 }
@@ -202,6 +234,9 @@ impl Record {
                 prompt: prompt.clone(),
                 session: session.clone(),
             },
+            Event::OpeningRecorded { session, .. } => Standing::Recorded { session: session.clone() },
+            Event::OpeningStale { why, .. } => Standing::Stale { why: why.clone() },
+            Event::OpeningResolved { by, why, decision, session } => self.resolved(by, why, *decision, session.as_ref()),
             Event::SlipSending { kind } => {
                 let said_settled = self.standing.is_settled();
                 self.slips.push(Slip { kind: kind.clone(), said_settled, end: None });
@@ -223,6 +258,18 @@ impl Record {
             | Event::KeypadStatus { .. } => return,
         };
         self.standing = standing;
+    }
+
+    fn resolved(&self, by: &str, why: &str, decision: Decision, session: Option<&SessionFacts>) -> Standing {
+        match (decision, session) {
+            (Decision::Link, Some(session)) => Standing::Confirmed { session: session.clone() },
+            (Decision::RecordCount, _) => {
+                Standing::Waiting { why: format!("{by} wants it recorded as a mid-session count: {why}") }
+            }
+            (Decision::GiveUp | Decision::Link, _) => {
+                Standing::GivenUp { why: format!("given up by {by}: {why}"), session: self.session().cloned() }
+            }
+        }
     }
 
     fn slip_ended(&mut self, kind: &str, end: SlipState) {
@@ -258,12 +305,14 @@ impl Record {
             | Standing::Sending
             | Standing::Waiting { .. }
             | Standing::Unknown { .. }
-            | Standing::Confirmed { .. } => true,
+            | Standing::Confirmed { .. }
+            | Standing::Recorded { .. } => true,
             Standing::NeedsAttention { kind, session, .. } => match session {
                 Some(session) => session.status == "OPEN",
                 None => kind == "hidden_session",
             },
-            Standing::Started | Standing::Cancelled { .. } | Standing::Refused { .. } => false,
+            Standing::GivenUp { session, .. } => session.as_ref().is_some_and(|session| session.status == "OPEN"),
+            Standing::Started | Standing::Cancelled { .. } | Standing::Refused { .. } | Standing::Stale { .. } => false,
         };
         open && !self.shift_closed
     }
@@ -272,9 +321,10 @@ impl Record {
     #[must_use]
     pub fn session(&self) -> Option<&SessionFacts> {
         match &self.standing {
-            Standing::Confirmed { session } => Some(session),
-            Standing::NeedsAttention { session, .. } => session.as_ref(),
-            Standing::Started
+            Standing::Confirmed { session } | Standing::Recorded { session } => Some(session),
+            Standing::NeedsAttention { session, .. } | Standing::GivenUp { session, .. } => session.as_ref(),
+            Standing::Stale { .. }
+            | Standing::Started
             | Standing::Cancelled { .. }
             | Standing::Counted
             | Standing::Sending

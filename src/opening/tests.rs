@@ -2,6 +2,7 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 use crate::shift::event::{
@@ -15,6 +16,15 @@ const WAITS: Waits = Waits {
     retry_first: Duration::from_secs(2),
     retry_max: Duration::from_secs(60),
 };
+
+fn rules() -> Rules {
+    Rules {
+        shared_drawer: SharedDrawer::Warn,
+        on_foreign_session: OnForeign::Ask,
+        max_age: Duration::from_secs(4 * 3600),
+        business_day: BusinessDay { zone: jiff::tz::TimeZone::UTC, starts: jiff::civil::time(4, 0, 0, 0) },
+    }
+}
 
 fn t0() -> Instant {
     crate::clock::now()
@@ -35,12 +45,12 @@ fn foreign(status: &str) -> SessionFacts {
 
 /// Everything the device ever had.
 fn all(sessions: Vec<SessionFacts>) -> Read {
-    Read::Healthy(SessionList { sessions, complete: true })
+    Read::Healthy(SessionList::of(sessions, true))
 }
 
 /// A page of the newest, with older ones behind it.
 fn page(sessions: Vec<SessionFacts>) -> Read {
-    Read::Healthy(SessionList { sessions, complete: false })
+    Read::Healthy(SessionList::of(sessions, false))
 }
 
 fn failed() -> Read {
@@ -60,7 +70,13 @@ fn not_executed(wait: Wait) -> Outcome {
 }
 
 fn intent(attempt: u8) -> Event {
-    Event::OpeningSending { attempt, variables: variables(&id(), &counted(), WallClock::Trusted) }
+    sent(attempt, WallClock::Trusted)
+}
+
+/// An intent whose preflight saw nothing.
+fn sent(attempt: u8, clock: WallClock) -> Event {
+    let variables = variables(&id(), &counted(), clock);
+    Event::OpeningSending { attempt, variables, into: None, preflight: Some(Preflight::default()) }
 }
 
 fn unknown_event(attempt: u8, already_open: bool) -> Event {
@@ -70,7 +86,7 @@ fn unknown_event(attempt: u8, already_open: bool) -> Event {
 fn resumed(now: Instant, history: &[Event]) -> Opening {
     let mut events = vec![Event::OpeningCounted(counted())];
     events.extend_from_slice(history);
-    Opening::resume(id(), &events, WAITS, now).expect("not settled")
+    Opening::resume(id(), &events, WAITS, &rules(), now).expect("not settled")
 }
 
 /// The next deadline, from outputs that are nothing but one.
@@ -81,15 +97,21 @@ fn wake(outputs: &[Output]) -> Instant {
     }
 }
 
-fn fresh() -> Opening {
-    Opening::new(id(), counted(), WAITS)
+fn fresh(now: Instant) -> Opening {
+    Opening::new(id(), counted(), WAITS, rules(), now)
+}
+
+/// The preflight is read and shows nothing in the way.
+fn clear(o: &mut Opening, now: Instant) -> Vec<Output> {
+    assert_eq!(o.handle(now, Input::Go), look());
+    o.handle(now, Input::Read(all(vec![])))
 }
 
 /// Up to the moment the first mutation is on its way.
 fn sending(now: Instant) -> Opening {
-    let mut o = fresh();
-    assert!(matches!(o.handle(now, Input::Go)[..], [Output::Store(Event::OpeningSending { attempt: 1, .. })]));
-    assert!(matches!(o.handle(now, Input::Stored)[..], [Output::Send(_)]));
+    let mut o = fresh(now);
+    assert!(matches!(clear(&mut o, now)[..], [Output::Store(Event::OpeningSending { attempt: 1, .. })]));
+    assert!(matches!(o.handle(now, Input::Stored)[..], [Output::Send { mutation: Mutation::Open, .. }]));
     o
 }
 
@@ -112,9 +134,9 @@ fn fenced(o: &mut Opening, now: Instant) {
 #[test]
 fn nothing_is_sent_before_the_intent_is_on_disk() {
     let now = t0();
-    let mut o = fresh();
-    let outs = o.handle(now, Input::Go);
-    assert!(!outs.iter().any(|x| matches!(x, Output::Send(_))));
+    let mut o = fresh(now);
+    let outs = clear(&mut o, now);
+    assert!(!outs.iter().any(|x| matches!(x, Output::Send { .. })));
     let outs = o.handle(now, Input::StoreFailed);
     assert_eq!(outs, [Output::WakeAt(now + WAITS.retry_first)]);
     assert!(matches!(o.handle(now + WAITS.retry_first, Input::Tick)[..], [Output::Store(Event::OpeningSending { .. })]));
@@ -197,6 +219,8 @@ fn already_open_by_someone_else_keeps_the_count_and_asks() {
     let mut o = sending(now);
     fenced(&mut o, now);
     let outs = o.handle(now, Input::Read(all(vec![foreign("OPEN")])));
+    assert_eq!(outs, [Output::ReadOpener { session: foreign("OPEN").id }]);
+    let outs = o.handle(now, Input::Opener(Ok("Kim".into())));
     assert!(
         matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, why, .. })] if kind == "foreign_session" && why.contains("90.0 USD"))
     );
@@ -239,16 +263,17 @@ fn every_user_error_has_a_text_that_fits_the_display() {
 fn a_restart_in_any_state_goes_on_by_what_the_journal_says() {
     let now = t0();
     let counted_only = [Event::OpeningCounted(counted())];
-    let mut o = Opening::resume(id(), &counted_only, WAITS, now).expect("a count is resumed");
-    assert!(matches!(o.handle(now, Input::Go)[..], [Output::Store(Event::OpeningSending { attempt: 1, .. })]));
+    let mut o = Opening::resume(id(), &counted_only, WAITS, &rules(), now).expect("a count is resumed");
+    assert!(matches!(clear(&mut o, now)[..], [Output::Store(Event::OpeningSending { attempt: 1, .. })]));
 
-    let intent = Event::OpeningSending { attempt: 1, variables: variables(&id(), &counted(), WallClock::Trusted) };
-    let mut o = Opening::resume(id(), &[Event::OpeningCounted(counted()), intent.clone()], WAITS, now).expect("resumed");
+    let intent = intent(1);
+    let mut o =
+        Opening::resume(id(), &[Event::OpeningCounted(counted()), intent.clone()], WAITS, &rules(), now).expect("resumed");
     assert_eq!(o.handle(now, Input::Go), look(), "an intent may have been sent: read first");
 
     let not_sent = Event::OpeningNotSent { attempt: 1, why: "refused".into() };
     let history = [Event::OpeningCounted(counted()), intent.clone(), not_sent];
-    let mut o = Opening::resume(id(), &history, WAITS, now).expect("resumed");
+    let mut o = Opening::resume(id(), &history, WAITS, &rules(), now).expect("resumed");
     assert_eq!(o.handle(now, Input::Go), look());
     assert!(matches!(
         o.handle(now, Input::Read(all(vec![])))[..],
@@ -256,7 +281,7 @@ fn a_restart_in_any_state_goes_on_by_what_the_journal_says() {
     ));
 
     let settled = Event::OpeningConfirmed { how: "answered".into(), session: session(1, "OPEN") };
-    assert!(Opening::resume(id(), &[Event::OpeningCounted(counted()), intent, settled], WAITS, now).is_none());
+    assert!(Opening::resume(id(), &[Event::OpeningCounted(counted()), intent, settled], WAITS, &rules(), now).is_none());
 }
 
 #[test]
@@ -265,7 +290,7 @@ fn a_restart_reads_the_device_that_was_counted_for_and_not_the_one_of_todays_con
     let mut counted = counted();
     counted.point_of_sale_device_id = "gid://shopify/PointOfSaleDevice/77".into();
     let history = [Event::OpeningCounted(counted), intent(1)];
-    let mut o = Opening::resume(id(), &history, WAITS, now).expect("resumed");
+    let mut o = Opening::resume(id(), &history, WAITS, &rules(), now).expect("resumed");
     let device = "gid://shopify/PointOfSaleDevice/77".to_owned();
     assert_eq!(o.handle(now, Input::Go), [Output::ReadSessions { device }]);
 }
@@ -307,10 +332,10 @@ fn a_page_proves_absence_only_when_it_reaches_back_behind_the_count() {
 
 /// Like [`unknown`], with a clock that was known to be wrong when the intent was written.
 fn unknown_without_time(now: Instant) -> Opening {
-    let mut o = fresh();
+    let mut o = fresh(now);
     o.clock_is(WallClock::Wrong);
-    o.handle(now, Input::Go);
-    assert!(matches!(&o.handle(now, Input::Stored)[..], [Output::Send(v)] if v["time"].is_null()));
+    clear(&mut o, now);
+    assert!(matches!(&o.handle(now, Input::Stored)[..], [Output::Send { variables, .. }] if variables["time"].is_null()));
     o.handle(now, Input::Outcome(Outcome::Unknown { why: "lost".into() }));
     o.handle(now, Input::Stored);
     o
@@ -375,8 +400,8 @@ fn the_same_float_opened_by_hand_before_our_first_attempt_is_somebody_elses() {
     let mut o = sending(now);
     fenced(&mut o, now);
     let by_hand = SessionFacts { opening_note: None, opening_time: "2026-11-23T07:00:30Z".into(), ..session(3, "OPEN") };
-    let outs = o.handle(now, Input::Read(all(vec![by_hand])));
-    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, .. })] if kind == "foreign_session"));
+    let outs = o.handle(now, Input::Read(all(vec![by_hand.clone()])));
+    assert_eq!(outs, [Output::ReadOpener { session: by_hand.id }]);
 }
 
 #[test]
@@ -391,7 +416,7 @@ fn a_restart_at_the_fence_reads_and_decides_as_the_fence_and_sends_nothing_again
     let mut o = resumed(now, &history);
     o.handle(now, Input::Go);
     let outs = o.handle(now, Input::Read(all(vec![foreign("OPEN")])));
-    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, .. })] if kind == "foreign_session"));
+    assert!(matches!(outs[..], [Output::ReadOpener { .. }]));
 
     let mut o = resumed(now, &history);
     let mut t = now;
@@ -452,7 +477,7 @@ fn a_time_that_proves_wrong_before_anything_can_have_run_is_taken_out_and_never_
     // The read's `Date` told.
     o.clock_is(WallClock::Wrong);
     let outs = o.handle(t, Input::Read(all(vec![])));
-    let [Output::Store(Event::OpeningSending { attempt: 1, variables: second })] = &outs[..] else { panic!("{outs:?}") };
+    let [Output::Store(Event::OpeningSending { attempt: 1, variables: second, .. })] = &outs[..] else { panic!("{outs:?}") };
     assert!(second["time"].is_null());
     o.handle(t, Input::Stored);
     o.handle(t, Input::Outcome(not_executed(Wait::Usual)));
@@ -556,8 +581,8 @@ fn failing_reads_come_less_and_less_often_and_a_wait_that_shopify_asks_for_is_ke
 #[test]
 fn a_disk_that_refuses_is_asked_less_and_less_often_with_the_same_event() {
     let now = t0();
-    let mut o = fresh();
-    let first = o.handle(now, Input::Go);
+    let mut o = fresh(now);
+    let first = clear(&mut o, now);
     let (mut t, mut gaps) = (now, vec![]);
     for _ in 0..7 {
         let at = wake(&o.handle(t, Input::StoreFailed));
@@ -566,9 +591,522 @@ fn a_disk_that_refuses_is_asked_less_and_less_often_with_the_same_event() {
         assert_eq!(o.handle(t, Input::Tick), first);
     }
     assert_eq!(gaps, [2, 4, 8, 16, 32, 60, 60]);
-    assert!(matches!(o.handle(t, Input::Stored)[..], [Output::Send(_)]));
+    assert!(matches!(o.handle(t, Input::Stored)[..], [Output::Send { .. }]));
     o.handle(t, Input::Outcome(Outcome::Unknown { why: "lost".into() }));
     assert_eq!(wake(&o.handle(t, Input::StoreFailed)), t + WAITS.retry_first, "it had recovered");
+}
+
+// ---- before it is sent -------------------------------------------------------------------------------------------------
+
+fn with(change: impl FnOnce(&mut Rules)) -> Opening {
+    let mut rules = rules();
+    change(&mut rules);
+    Opening::new(id(), counted(), WAITS, rules, t0())
+}
+
+fn at_device(device: Device) -> Read {
+    Read::Healthy(SessionList { device, ..SessionList::of(vec![], true) })
+}
+
+fn drawer_with(others: &[&str]) -> Device {
+    let devices = ["1"].iter().chain(others).map(|n| format!("gid://shopify/PointOfSaleDevice/{n}")).collect();
+    Device::Known { drawer: Some(DrawerFacts { id: "gid://shopify/CashDrawer/1".into(), devices }), active: None }
+}
+
+fn asks(outs: &[Output]) -> &str {
+    match outs {
+        [Output::Store(Event::OpeningNeedsAttention { kind, .. })] => kind,
+        other => panic!("nobody is asked: {other:?}"),
+    }
+}
+
+#[test]
+fn what_was_read_while_the_person_counted_saves_the_look_for_five_minutes() {
+    let now = t0();
+    let list = SessionList::of(vec![], true);
+    let mut o = fresh(now);
+    o.handle(now, Input::Ahead { list: list.clone(), taken: now });
+    let late = now + AHEAD_FOR - Duration::from_secs(1);
+    assert!(matches!(o.handle(late, Input::Go)[..], [Output::Store(Event::OpeningSending { .. })]));
+    let mut o = fresh(now);
+    o.handle(now, Input::Ahead { list, taken: now });
+    assert_eq!(o.handle(now + AHEAD_FOR, Input::Go), look(), "too old");
+}
+
+#[test]
+fn a_preflight_that_fails_is_said_once_and_nothing_is_sent() {
+    let now = t0();
+    let mut o = fresh(now);
+    o.handle(now, Input::Go);
+    let outs = o.handle(now, Input::Read(failed()));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningNotSent { attempt: 1, .. })]));
+    let at = wake(&o.handle(now, Input::Stored));
+    assert_eq!(at, now + WAITS.retry_first);
+    assert_eq!(o.handle(at, Input::Tick), look());
+    assert_eq!(wake(&o.handle(at, Input::Read(failed()))), at + WAITS.retry_first * 2, "no second row");
+}
+
+#[test]
+fn a_preflight_that_fails_before_a_second_attempt_leaves_the_content_as_it_is() {
+    let now = t0();
+    let absent = Event::OpeningAbsent { attempt: 1, reads: 3 };
+    let not_sent = Event::OpeningNotSent { attempt: 2, why: "offline".into() };
+    let mut o = resumed(now, &[intent(1), unknown_event(1, false), absent, not_sent]);
+    o.clock_is(WallClock::Wrong);
+    assert_eq!(clear(&mut o, now), [Output::Store(intent(2))]);
+}
+
+#[test]
+fn what_the_preflight_saw_stands_in_the_intent() {
+    let now = t0();
+    let mut o = fresh(now);
+    o.handle(now, Input::Go);
+    let list = SessionList {
+        device: drawer_with(&["2"]),
+        skew_s: Some(3),
+        api_version: Some("2026-07".into()),
+        ..SessionList::of(
+            vec![SessionFacts { counted: Money { amount: "1".into(), currency: "EUR".into() }, ..foreign("CLOSED") }],
+            true,
+        )
+    };
+    let outs = o.handle(now, Input::Read(Read::Healthy(list)));
+    let [Output::Store(Event::OpeningSending { preflight: Some(facts), .. })] = &outs[..] else { panic!("{outs:?}") };
+    assert_eq!(facts.drawer.as_deref(), Some("gid://shopify/CashDrawer/1"));
+    assert_eq!(facts.shared_with, ["gid://shopify/PointOfSaleDevice/2"]);
+    assert_eq!((facts.skew_s, facts.api_version.as_deref()), (Some(3), Some("2026-07")));
+    assert_eq!(facts.warnings.len(), 2, "{facts:?}");
+}
+
+#[test]
+fn a_device_that_shopify_does_not_know_is_refused_without_sending() {
+    let now = t0();
+    let mut o = fresh(now);
+    o.handle(now, Input::Go);
+    let outs = o.handle(now, Input::Read(at_device(Device::Missing)));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningRefused { code, message, .. })]
+        if code == "POINT_OF_SALE_DEVICE_NOT_FOUND" && message.contains("PointOfSaleDevice/1")));
+}
+
+#[test]
+fn a_drawer_that_another_device_counts_into_is_denied_warned_of_or_allowed() {
+    let now = t0();
+    let outs = |rule: SharedDrawer, others: &[&str]| {
+        let mut o = with(|r| r.shared_drawer = rule);
+        o.handle(now, Input::Go);
+        o.handle(now, Input::Read(at_device(drawer_with(others))))
+    };
+    assert_eq!(asks(&outs(SharedDrawer::Deny, &["2"])), "shared_drawer");
+    for (rule, others, warnings) in
+        [(SharedDrawer::Deny, &[][..], 0), (SharedDrawer::Warn, &["2"], 1), (SharedDrawer::Allow, &["2"], 0)]
+    {
+        let outs = outs(rule, others);
+        let [Output::Store(Event::OpeningSending { preflight: Some(facts), .. })] = &outs[..] else { panic!("{outs:?}") };
+        assert_eq!(facts.warnings.len(), warnings, "{rule:?}");
+    }
+}
+
+#[test]
+fn an_open_session_of_somebody_else_is_believed_when_two_looks_see_it() {
+    let now = t0();
+    let mut o = fresh(now);
+    o.handle(now, Input::Go);
+    let t = wake(&o.handle(now, Input::Read(all(vec![foreign("OPEN")]))));
+    assert_eq!(t, now + WAITS.read_every, "it may have been closed a moment ago");
+    assert_eq!(o.handle(t, Input::Tick), look());
+    let outs = o.handle(t, Input::Read(all(vec![foreign("OPEN")])));
+    assert_eq!(outs, [Output::ReadOpener { session: foreign("OPEN").id }]);
+    let outs = o.handle(t, Input::Opener(Ok("Kim".into())));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, why, .. })]
+        if kind == "foreign_session" && why.contains("by Kim at 2026-11-23T06:00:00Z with 90.0 USD, with a count of its own")));
+
+    let mut o = fresh(now);
+    o.handle(now, Input::Go);
+    let t = wake(&o.handle(now, Input::Read(all(vec![foreign("OPEN")]))));
+    o.handle(t, Input::Tick);
+    let outs = o.handle(t, Input::Read(all(vec![foreign("CLOSED")])));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningSending { .. })]), "the first look lagged");
+    let other = SessionFacts { id: "gid://shopify/PointOfSaleDevicePaymentSession/901".into(), ..foreign("OPEN") };
+    let mut o = fresh(now);
+    o.handle(now, Input::Go);
+    let t = wake(&o.handle(now, Input::Read(all(vec![foreign("OPEN")]))));
+    o.handle(t, Input::Tick);
+    assert_eq!(wake(&o.handle(t, Input::Read(all(vec![other])))), t + WAITS.read_every, "another one: seen once");
+}
+
+#[test]
+fn a_session_that_took_over_the_expected_sum_is_called_a_checkouts() {
+    let now = t0();
+    let mut o = sending(now);
+    fenced(&mut o, now);
+    let sum = Money { amount: "90.0".into(), currency: "USD".into() };
+    let outs = o.handle(now, Input::Read(all(vec![SessionFacts { expected: Some(sum), ..foreign("OPEN") }])));
+    assert!(matches!(outs[..], [Output::ReadOpener { .. }]));
+    let outs = o.handle(now, Input::Opener(Err("staff are hidden".into())));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { why, .. })]
+        if why.contains("as a sale at the checkout does") && why.contains("somebody (staff are hidden)")));
+}
+
+#[test]
+fn the_device_itself_is_a_second_witness() {
+    let now = t0();
+    let active = |session| Device::Known { drawer: None, active: Some(session) };
+    let mut o = unknown(now);
+    o.handle(now, Input::Tick);
+    let outs = o.handle(now, Input::Read(at_device(active(session(5, "OPEN")))));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningConfirmed { .. })]), "ours, and the list lags");
+
+    let mut o = unknown(now);
+    let mut t = now + WAITS.quiet_period;
+    for _ in 0..10 {
+        o.handle(t, Input::Tick);
+        t = wake(&o.handle(t, Input::Read(at_device(active(foreign("OPEN"))))));
+    }
+    for negative in 1..=3 {
+        o.handle(t, Input::Tick);
+        let outs = o.handle(t, Input::Read(all(vec![])));
+        match negative {
+            3 => assert!(
+                matches!(outs[..], [Output::Store(Event::OpeningAbsent { reads: 3, .. })]),
+                "the ten counted for nothing"
+            ),
+            _ => t = wake(&outs),
+        }
+    }
+}
+
+#[test]
+fn two_sessions_with_our_reference_are_a_question_and_not_a_confirmation() {
+    let now = t0();
+    let mut o = unknown(now);
+    o.handle(now, Input::Tick);
+    let outs = o.handle(now, Input::Read(all(vec![session(6, "OPEN"), session(5, "CLOSED")])));
+    assert_eq!(asks(&outs), "duplicate");
+}
+
+// ---- too old -----------------------------------------------------------------------------------------------------------
+
+fn dated(date: &str) -> Read {
+    Read::Healthy(SessionList { date: date.parse().ok(), ..SessionList::of(vec![], true) })
+}
+
+/// The first preflight that succeeds comes `late`, when Shopify's clock says `date`.
+fn after(o: &mut Opening, late: Duration, date: &str) -> Vec<Output> {
+    let t = t0() + late;
+    o.handle(t, Input::Go);
+    o.handle(t, Input::Read(dated(date)))
+}
+
+fn is_stale(outs: &[Output]) -> bool {
+    match outs {
+        [Output::Store(Event::OpeningStale { prompt, .. })] => prompt.iter().all(|row| row.len() <= 20),
+        [Output::Store(Event::OpeningSending { .. })] => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_count_that_was_never_sent_grows_too_old_by_boot_time_or_with_the_business_day() {
+    let (hour, day) = (Duration::from_secs(3600), "2026-11-23");
+    let late = |late, date: &str| is_stale(&after(&mut fresh(t0()), late, date));
+    assert!(!late(3 * hour, &format!("{day}T10:00:00Z")));
+    assert!(late(5 * hour, &format!("{day}T12:00:00Z")), "older than max_age");
+    assert!(late(2 * hour, "2026-11-24T05:00:00Z"), "counted at three, and at four the day begins");
+    assert!(!late(2 * hour, "2026-11-24T03:30:00Z"), "the same night");
+}
+
+#[test]
+fn this_pcs_clock_makes_no_count_old() {
+    let mut o = fresh(t0());
+    o.clock_is(WallClock::Wrong);
+    assert!(!is_stale(&after(&mut o, Duration::from_secs(60), "2031-01-01T12:00:00Z")), "boot time says a minute");
+}
+
+#[test]
+fn after_a_restart_the_age_is_shopifys_time_less_the_counts_if_the_clock_can_be_believed() {
+    let now = t0();
+    let resumed_at = |clock, date: &str| {
+        let mut o = resumed(now, &[]);
+        o.clock_is(clock);
+        o.handle(now, Input::Go);
+        is_stale(&o.handle(now, Input::Read(dated(date))))
+    };
+    assert!(resumed_at(WallClock::Trusted, "2026-11-23T11:00:01Z"));
+    assert!(!resumed_at(WallClock::Trusted, "2026-11-23T11:00:00Z"), "four hours are not more than four");
+    assert!(!resumed_at(WallClock::Wrong, "2026-11-25T11:00:01Z"));
+}
+
+#[test]
+fn what_may_have_been_sent_is_settled_however_old_it_is() {
+    let now = t0();
+    let mut o = resumed(now, &[intent(1), unknown_event(1, false), Event::OpeningAbsent { attempt: 1, reads: 3 }]);
+    o.clock_is(WallClock::Trusted);
+    o.handle(now, Input::Go);
+    assert!(!is_stale(&o.handle(now, Input::Read(dated("2026-12-24T11:00:01Z")))));
+}
+
+// ---- a count in somebody else's session ----------------------------------------------------------------------------------
+
+fn ledger(counts: &[(&str, &str)]) -> Activities {
+    let line = |(time, amount): &(&str, &str)| CountLineAt {
+        time: time.parse().expect("a time"),
+        counted: Money { amount: (*amount).into(), currency: "USD".into() },
+    };
+    Activities {
+        counts: counts.iter().map(line).collect(),
+        oldest: "2026-11-23T06:00:00Z".parse().ok(),
+        complete: true,
+        open: true,
+        date: "2026-11-23T09:00:00Z".parse().ok(),
+    }
+}
+
+fn lines(ledger: &Activities) -> Input {
+    Input::Activities(ActivityRead::Healthy(ledger.clone()))
+}
+
+fn into_ledger() -> Vec<Output> {
+    vec![Output::ReadActivities { session: foreign("OPEN").id }]
+}
+
+/// The policy is to record: up to the moment the ledger is read first.
+fn recording(now: Instant) -> Opening {
+    let mut o = with(|r| r.on_foreign_session = OnForeign::RecordCount);
+    clear(&mut o, now);
+    o.handle(now, Input::Stored);
+    fenced(&mut o, now);
+    o.handle(now, Input::Read(all(vec![foreign("OPEN")])));
+    let at = wake(&o.handle(now, Input::Opener(Err("hidden".into()))));
+    assert_eq!(o.handle(at, Input::Tick), into_ledger());
+    o
+}
+
+/// The count's first attempt is on its way.
+fn counting(now: Instant) -> (Opening, Value) {
+    let mut o = recording(now);
+    let outs = o.handle(now, lines(&ledger(&[])));
+    let [Output::Store(Event::OpeningSending { attempt: 1, variables, into: Some(into), .. })] = &outs[..] else {
+        panic!("{outs:?}")
+    };
+    assert_eq!(into.id, foreign("OPEN").id);
+    let variables = variables.clone();
+    let sent = o.handle(now, Input::Stored);
+    assert!(matches!(&sent[..], [Output::Send { mutation: Mutation::Count, variables: same }] if *same == variables));
+    (o, variables)
+}
+
+#[test]
+fn a_count_goes_into_the_open_session_with_a_reference_of_its_own() {
+    let now = t0();
+    let (mut o, variables) = counting(now);
+    assert_eq!(variables["sessionId"], foreign("OPEN").id);
+    assert_eq!(variables["note"], "[db:0000000007/count]");
+    assert_eq!(variables["time"], "2026-11-23T07:00:00Z");
+    let outs = o.handle(now, Input::Outcome(Outcome::Executed(foreign("OPEN"))));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningRecorded { how, .. })] if how == "answered"));
+    o.handle(now, Input::Stored);
+    assert!(o.is_settled());
+}
+
+#[test]
+fn a_count_is_never_told_for_a_time_before_its_session() {
+    let later = SessionFacts { opening_time: "2026-11-23T08:00:00Z".into(), ..foreign("OPEN") };
+    let at = "2026-11-23T09:00:00Z".parse().ok();
+    let v = count_variables(&id(), &counted(), &later, WallClock::Trusted, at);
+    assert_eq!(v["time"], "2026-11-23T09:00:00Z");
+    assert_eq!(v["note"], "counted 2026-11-23T07:00:00Z [db:0000000007/count]");
+    let v = count_variables(&id(), &counted(), &foreign("OPEN"), WallClock::Wrong, at);
+    assert_eq!(v["time"], "2026-11-23T09:00:00Z", "Shopify's time instead of a wrong one");
+    assert!(count_variables(&id(), &counted(), &later, WallClock::Trusted, None)["time"].is_null());
+}
+
+/// An unknown count is read for, from the end of the quiet period on, until something is stored.
+fn outcome_of_ledger(o: &mut Opening, now: Instant, ledger: &Activities) -> Event {
+    let mut t = now + WAITS.quiet_period;
+    for _ in 0..20 {
+        assert_eq!(o.handle(t, Input::Tick), into_ledger());
+        match &o.handle(t, lines(ledger))[..] {
+            [Output::Store(event)] => return event.clone(),
+            outs => t = wake(outs),
+        }
+    }
+    panic!("reading leads to nothing");
+}
+
+fn unknown_count(now: Instant) -> Opening {
+    let (mut o, _) = counting(now);
+    let outs = o.handle(now, Input::Outcome(Outcome::Unknown { why: "lost".into() }));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningUnknown { attempt: 1, already_open: false, .. })]));
+    o.handle(now, Input::Stored);
+    o
+}
+
+#[test]
+fn an_unknown_count_is_found_or_absent_or_a_question_and_never_sent_again_before() {
+    let now = t0();
+    let mut o = unknown_count(now);
+    assert_eq!(o.handle(now, Input::Tick), into_ledger());
+    wake(&o.handle(now, lines(&ledger(&[]))));
+    let found = outcome_of_ledger(&mut o, now, &ledger(&[("2026-11-23T07:00:00Z", "150.0")]));
+    assert!(matches!(found, Event::OpeningRecorded { how, .. } if how == "found"));
+
+    let other = ledger(&[("2026-11-23T07:00:00Z", "15.0"), ("2026-11-23T06:30:00Z", "150.0")]);
+    let absent = outcome_of_ledger(&mut unknown_count(now), now, &other);
+    assert!(matches!(absent, Event::OpeningAbsent { attempt: 1, reads: 3 }), "{absent:?}");
+
+    let asked = |ledger: &Activities| match outcome_of_ledger(&mut unknown_count(now), now, ledger) {
+        Event::OpeningNeedsAttention { kind, .. } => kind,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked(&ledger(&[("2026-11-23T07:05:00Z", "150.0")])), "ambiguous", "our amount, another time");
+    assert_eq!(asked(&Activities { complete: false, ..ledger(&[]) }), "ambiguous", "the page may leave ours out");
+    assert_eq!(asked(&Activities { open: false, ..ledger(&[]) }), "count_refused");
+}
+
+#[test]
+fn an_absent_count_goes_out_again_unchanged_and_three_times_at_most() {
+    let now = t0();
+    let (mut o, first) = counting(now);
+    for attempt in 1..=MAX_ATTEMPTS {
+        o.handle(now, Input::Outcome(Outcome::Unknown { why: "lost".into() }));
+        o.handle(now, Input::Stored);
+        let event = outcome_of_ledger(&mut o, now, &ledger(&[]));
+        if attempt == MAX_ATTEMPTS {
+            assert!(matches!(&event, Event::OpeningNeedsAttention { kind, .. } if kind == "attempts_used_up"));
+            return;
+        }
+        assert_eq!(event, Event::OpeningAbsent { attempt, reads: 3 });
+        let t = wake(&o.handle(now + WAITS.quiet_period, Input::Stored));
+        assert_eq!(o.handle(t, Input::Tick), into_ledger(), "it is looked for once more");
+        let outs = o.handle(t, lines(&ledger(&[])));
+        assert!(matches!(&outs[..], [Output::Store(Event::OpeningSending { attempt: next, variables, .. })]
+            if *next == attempt + 1 && *variables == first));
+        o.handle(now, Input::Stored);
+    }
+}
+
+#[test]
+fn a_count_without_a_time_of_its_own_is_never_sent_twice() {
+    let now = t0();
+    let mut o = recording(now);
+    o.clock_is(WallClock::Wrong);
+    o.handle(now, lines(&Activities { date: None, ..ledger(&[]) }));
+    o.handle(now, Input::Stored);
+    o.handle(now, Input::Outcome(Outcome::Unknown { why: "lost".into() }));
+    o.handle(now, Input::Stored);
+    let event = outcome_of_ledger(&mut o, now, &ledger(&[]));
+    assert!(matches!(event, Event::OpeningNeedsAttention { kind, .. } if kind == "ambiguous"));
+}
+
+#[test]
+fn a_count_that_shopify_refuses_or_whose_session_is_closed_goes_to_a_person() {
+    let now = t0();
+    let (mut o, _) = counting(now);
+    let outs =
+        o.handle(now, Input::Outcome(Outcome::Refused { code: "TIME_BEFORE_SESSION_OPEN".into(), message: "no".into() }));
+    assert_eq!(asks(&outs), "count_refused");
+    let mut o = recording(now);
+    assert_eq!(asks(&o.handle(now, lines(&Activities { open: false, ..ledger(&[]) }))), "count_refused");
+    let mut o = recording(now);
+    let same = ledger(&[("2026-11-23T07:00:00Z", "150.00")]);
+    assert_eq!(asks(&o.handle(now, lines(&same))), "ambiguous", "nothing was sent, and it is there");
+    let (mut o, _) = counting(now);
+    let other = SessionFacts { id: "gid://shopify/PointOfSaleDevicePaymentSession/1".into(), ..foreign("OPEN") };
+    let outs = o.handle(now, Input::Outcome(Outcome::Executed(other)));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningUnknown { .. })]));
+}
+
+#[test]
+fn a_restart_in_the_middle_of_recording_goes_on_with_the_ledger() {
+    let now = t0();
+    let (_, variables) = counting(now);
+    let sending = Event::OpeningSending { attempt: 1, variables, into: Some(foreign("OPEN")), preflight: None };
+    let fence = [intent(1), unknown_event(1, true)];
+    let mut o = resumed(now, &[&fence[..], std::slice::from_ref(&sending)].concat());
+    assert_eq!(o.handle(now, Input::Go), into_ledger(), "it may have been sent: read first");
+    let outs = o.handle(now, lines(&ledger(&[("2026-11-23T07:00:00Z", "150.0")])));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningRecorded { .. })]));
+
+    let not_sent = Event::OpeningNotSent { attempt: 1, why: "offline".into() };
+    let mut o = resumed(now, &[&fence[..], &[sending.clone(), not_sent]].concat());
+    assert_eq!(o.handle(now, Input::Go), into_ledger());
+    assert!(matches!(
+        o.handle(now, lines(&ledger(&[])))[..],
+        [Output::Store(Event::OpeningSending { attempt: 1, into: Some(_), .. })]
+    ));
+}
+
+// ---- a person decides ------------------------------------------------------------------------------------------------------
+
+fn decide(decision: Decision, session: Option<SessionFacts>) -> Resolution {
+    Resolution { by: "Kim".into(), why: "I looked".into(), decision, session }
+}
+
+fn asked(now: Instant) -> Opening {
+    let event = Event::OpeningNeedsAttention {
+        kind: "foreign_session".into(),
+        why: "x".into(),
+        prompt: Default::default(),
+        session: Some(foreign("OPEN")),
+    };
+    let o = resumed(now, &[intent(1), unknown_event(1, true), event]);
+    assert!(o.is_settled(), "nothing happens by itself");
+    o
+}
+
+#[test]
+fn a_person_links_gives_up_or_records() {
+    let now = t0();
+    for (decision, session) in [(Decision::Link, Some(foreign("CLOSED"))), (Decision::GiveUp, None)] {
+        let mut o = asked(now);
+        let outs = o.handle(now, Input::Resolve(decide(decision, session.clone())));
+        let stored = Event::OpeningResolved { by: "Kim".into(), why: "I looked".into(), decision, session };
+        assert_eq!(outs, [Output::Store(stored.clone())]);
+        assert_eq!(o.handle(now, Input::Stored), []);
+        assert!(o.is_settled());
+        assert!(o.may_resolve(&decide(Decision::GiveUp, None)).is_err(), "once");
+        let mut history = vec![Event::OpeningCounted(counted()), intent(1)];
+        history.push(stored);
+        assert!(Opening::resume(id(), &history, WAITS, &rules(), now).is_none());
+    }
+    let mut o = asked(now);
+    o.handle(now, Input::Resolve(decide(Decision::RecordCount, Some(foreign("OPEN")))));
+    let at = wake(&o.handle(now, Input::Stored));
+    assert_eq!(o.handle(at, Input::Tick), into_ledger());
+    assert!(matches!(
+        o.handle(at, lines(&ledger(&[])))[..],
+        [Output::Store(Event::OpeningSending { attempt: 1, into: Some(_), .. })]
+    ));
+
+    let decided = Event::OpeningResolved {
+        by: "Kim".into(),
+        why: "x".into(),
+        decision: Decision::RecordCount,
+        session: Some(foreign("OPEN")),
+    };
+    let mut o = resumed(now, &[intent(1), unknown_event(1, true), decided]);
+    assert_eq!(o.handle(now, Input::Go), into_ledger(), "and a restart goes on with it");
+}
+
+#[test]
+fn a_decision_waits_while_a_request_is_on_its_way_and_names_what_it_needs() {
+    let now = t0();
+    let give_up = decide(Decision::GiveUp, None);
+    let mut o = sending(now);
+    assert!(o.may_resolve(&give_up).is_err());
+    assert_eq!(o.handle(now, Input::Resolve(give_up.clone())), []);
+    let outs = o.handle(now, Input::Outcome(Outcome::Executed(session(1, "OPEN"))));
+    assert!(matches!(outs[..], [Output::Store(Event::OpeningConfirmed { .. })]), "it goes on as if nobody had asked");
+
+    assert!(unknown(now).may_resolve(&give_up).is_ok());
+    assert!(unknown(now).may_resolve(&decide(Decision::RecordCount, Some(foreign("OPEN")))).is_err());
+    assert!(asked(now).may_resolve(&decide(Decision::RecordCount, Some(foreign("CLOSED")))).is_err());
+    assert!(asked(now).may_resolve(&decide(Decision::Link, None)).is_err());
+
+    let mut o = unknown(now);
+    o.handle(now, Input::Tick);
+    assert!(matches!(o.handle(now, Input::Resolve(give_up))[..], [Output::Store(Event::OpeningResolved { .. })]));
+    assert_eq!(o.handle(now, Input::Read(all(vec![session(1, "OPEN")]))), [], "what was read meanwhile changes nothing");
 }
 
 /// A model of Shopify: one open session per device, answers that get lost, requests that arrive late.
@@ -635,7 +1173,7 @@ fn play(fates: &[Fate]) -> (Vec<Event>, Shop, bool) {
     let (mut now, mut shop) = (start, Shop { sessions: vec![], late: vec![] });
     let mut journal = vec![Event::OpeningCounted(counted())];
     let mut fates = fates.iter().copied();
-    let mut opening = fresh();
+    let mut opening = fresh(now);
     let mut inbox = std::collections::VecDeque::from([Input::Go]);
     let mut wake = now;
     while now < start + Duration::from_secs(7200) {
@@ -650,7 +1188,7 @@ fn play(fates: &[Fate]) -> (Vec<Event>, Shop, bool) {
                     Some(Fate::DiskFull) => inbox.push_back(Input::StoreFailed),
                     Some(Fate::Crash) => {
                         journal.push(event);
-                        match Opening::resume(id(), &journal, WAITS, now) {
+                        match Opening::resume(id(), &journal, WAITS, &rules(), now) {
                             None => return (journal, shop, true),
                             Some(again) => opening = again,
                         }
@@ -663,7 +1201,7 @@ fn play(fates: &[Fate]) -> (Vec<Event>, Shop, bool) {
                         inbox.push_back(Input::Stored);
                     }
                 },
-                Output::Send(_) => {
+                Output::Send { .. } => {
                     let outcome = match fates.next().unwrap_or(Fate::Answered) {
                         Fate::Answered | Fate::DiskFull => shop.execute(),
                         Fate::AnswerLost | Fate::Crash => {
@@ -694,6 +1232,8 @@ fn play(fates: &[Fate]) -> (Vec<Event>, Shop, bool) {
                     Fate::RequestLost | Fate::AnswerLost => failed(),
                     _ => all(shop.sessions.clone()),
                 })),
+                Output::ReadOpener { .. } => inbox.push_back(Input::Opener(Err("hidden".into()))),
+                Output::ReadActivities { .. } => panic!("the policy is to ask"),
                 Output::WakeAt(at) => wake = at,
             }
         }

@@ -102,6 +102,38 @@ pub struct SessionFacts {
     pub expected: Option<Money>,
 }
 
+/// What a person decides about an opening that cannot be settled without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// This session is the count's.
+    Link,
+    /// The count goes as a mid-session count into this session.
+    RecordCount,
+    /// Nothing more happens with it.
+    GiveUp,
+}
+
+/// What Shopify told before an attempt, read only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preflight {
+    /// `gid://shopify/CashDrawer/N`, where the app may see devices and the device has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawer: Option<String>,
+    /// Other devices on that drawer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<String>,
+    /// This PC's clock less Shopify's, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew_s: Option<i64>,
+    /// The API version that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// What a person should look at; nothing of it stops the count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
 /// Something that happened. `name` is what the event stream calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name")]
@@ -175,6 +207,12 @@ pub enum Event {
         attempt: u8,
         /// The mutation's variables, exactly as sent.
         variables: serde_json::Value,
+        /// The count goes as a mid-session count into this session, which somebody else opened. Otherwise it opens one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        into: Option<SessionFacts>,
+        /// What was read before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preflight: Option<Preflight>,
     },
     /// The attempt certainly did not run at Shopify; it will be sent again.
     #[serde(rename = "opening.not_sent")]
@@ -225,13 +263,43 @@ pub enum Event {
     #[serde(rename = "opening.needs_attention")]
     OpeningNeedsAttention {
         /// `foreign_session` (open, and not ours), `hidden_session` (said to be open, and not shown), `ambiguous` (one looks
-        /// like ours, or absence cannot be proven) or `attempts_used_up`.
+        /// like ours, or absence cannot be proven), `attempts_used_up`, `shared_drawer` (another device counts the same
+        /// cash), `duplicate` (two sessions carry our reference) or `count_refused` (no mid-session count either).
         kind: String,
         /// What happened and what to do.
         why: String,
         /// What a cashier reads.
         prompt: [String; 2],
         /// The session in the way, if any.
+        session: Option<SessionFacts>,
+    },
+    /// Shopify has the count as a mid-session count of a session that somebody else opened.
+    #[serde(rename = "opening.recorded")]
+    OpeningRecorded {
+        /// `answered` (by the mutation) or `found` (by reading).
+        how: String,
+        /// That session.
+        session: SessionFacts,
+    },
+    /// The count was never sent and is too old to be one: it is asked for again.
+    #[serde(rename = "opening.stale")]
+    OpeningStale {
+        /// In words.
+        why: String,
+        /// What a cashier reads.
+        prompt: [String; 2],
+    },
+    /// A person decided.
+    #[serde(rename = "opening.resolved")]
+    OpeningResolved {
+        /// Who.
+        by: String,
+        /// Why, in their words.
+        why: String,
+        /// What.
+        decision: Decision,
+        /// The session that it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<SessionFacts>,
     },
     /// A slip begins to be sent.
@@ -269,7 +337,12 @@ impl Event {
     #[must_use]
     pub const fn settles(&self) -> bool {
         match self {
-            Self::OpeningConfirmed { .. } | Self::OpeningRefused { .. } | Self::OpeningNeedsAttention { .. } => true,
+            Self::OpeningConfirmed { .. }
+            | Self::OpeningRefused { .. }
+            | Self::OpeningNeedsAttention { .. }
+            | Self::OpeningRecorded { .. }
+            | Self::OpeningStale { .. }
+            | Self::OpeningResolved { decision: Decision::Link | Decision::GiveUp, .. } => true,
             Self::DaemonStarted { .. }
             | Self::DrawerOpened { .. }
             | Self::DrawerClosed { .. }
@@ -285,6 +358,7 @@ impl Event {
             | Self::OpeningNotSent { .. }
             | Self::OpeningUnknown { .. }
             | Self::OpeningAbsent { .. }
+            | Self::OpeningResolved { decision: Decision::RecordCount, .. }
             | Self::SlipSending { .. }
             | Self::SlipPrinted { .. }
             | Self::SlipNotProven { .. }
@@ -314,6 +388,9 @@ impl Event {
             Self::OpeningConfirmed { .. } => "opening.confirmed",
             Self::OpeningRefused { .. } => "opening.refused",
             Self::OpeningNeedsAttention { .. } => "opening.needs_attention",
+            Self::OpeningRecorded { .. } => "opening.recorded",
+            Self::OpeningStale { .. } => "opening.stale",
+            Self::OpeningResolved { .. } => "opening.resolved",
             Self::SlipSending { .. } => "slip.sending",
             Self::SlipPrinted { .. } => "slip.printed",
             Self::SlipNotProven { .. } => "slip.not_proven",
@@ -394,13 +471,21 @@ mod tests {
             Event::OpeningStarted { by: StartedBy::Drawer },
             Event::OpeningCancelled { why: text() },
             Event::OpeningCounted(counted),
-            Event::OpeningSending { attempt: 1, variables: serde_json::Value::Null },
+            Event::OpeningSending {
+                attempt: 1,
+                variables: serde_json::Value::Null,
+                into: Some(session()),
+                preflight: Some(Preflight::default()),
+            },
             Event::OpeningNotSent { attempt: 1, why: text() },
             Event::OpeningUnknown { attempt: 1, why: text(), already_open: true },
             Event::OpeningAbsent { attempt: 1, reads: 3 },
             Event::OpeningConfirmed { how: text(), session: session() },
             Event::OpeningRefused { code: text(), message: text(), prompt: Default::default() },
             Event::OpeningNeedsAttention { kind: text(), why: text(), prompt: Default::default(), session: None },
+            Event::OpeningRecorded { how: text(), session: session() },
+            Event::OpeningStale { why: text(), prompt: Default::default() },
+            Event::OpeningResolved { by: text(), why: text(), decision: Decision::GiveUp, session: None },
             Event::SlipSending { kind: text() },
             Event::SlipPrinted { kind: text(), proof: text() },
             Event::SlipNotProven { kind: text(), why: text() },
@@ -413,7 +498,7 @@ mod tests {
         let all = one_of_each();
         let names: std::collections::BTreeSet<_> = all.iter().map(Event::name).collect();
         // As many as `name` and `settles` list, which the compiler holds complete.
-        assert_eq!(names.len(), 22);
+        assert_eq!(names.len(), 25);
         for event in all {
             let body = serde_json::to_value(&event).unwrap();
             assert_eq!(body["name"], event.name());
@@ -432,6 +517,10 @@ mod tests {
     #[test]
     fn only_an_answer_or_a_person_settles() {
         let settling: Vec<_> = one_of_each().into_iter().filter(Event::settles).map(|e| e.name()).collect();
-        assert_eq!(settling, ["opening.confirmed", "opening.refused", "opening.needs_attention"]);
+        let names = ["confirmed", "refused", "needs_attention", "recorded", "stale", "resolved"];
+        assert_eq!(settling, names.map(|name| format!("opening.{name}")));
+        let goes_on =
+            Event::OpeningResolved { by: "Kim".into(), why: "x".into(), decision: Decision::RecordCount, session: None };
+        assert!(!goes_on.settles(), "the count is still to be recorded");
     }
 }

@@ -144,6 +144,8 @@ pub enum Progress {
     Confirmed,
     /// Shopify refused: the shift is closed again. Two rows for the display.
     Refused([String; 2]),
+    /// A person gave it up: the shift counts as closed until `ShiftOpen` says otherwise.
+    GivenUp,
     /// A person must decide: the shift counts as closed until `ShiftOpen` says otherwise. Two rows for the display.
     NeedsAttention([String; 2]),
 }

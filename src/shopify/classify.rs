@@ -2,15 +2,17 @@
 //!
 //! ## Why `data.<root>` decides, and not `errors`
 //! A mutation can run and still answer with `errors` (a nested field was denied). An object under the root field means that
-//! it ran; a null root with an error on exactly that path means that it did not. Source: Admin API fact sheet, 2 and 3.
+//! it ran; a null root with an error on exactly that path means that it did not. Source: Admin API fact sheet, 2 and 3. Which
+//! status and code means what stands in [`super::outcomes`].
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde_json::Value;
 
+use super::outcomes::{self, Class};
 use crate::{
-    opening::{Outcome, Read, SessionList, Wait},
+    opening::{Activities, ActivityRead, CountLineAt, Device, DrawerFacts, Outcome, Read, SessionList, Wait},
     shift::event::{Money, SessionFacts},
 };
 
@@ -21,6 +23,12 @@ pub struct Answer {
     pub status: u16,
     /// `Retry-After`, in whole seconds.
     pub retry_after: Option<u64>,
+    /// `X-Shopify-API-Version`.
+    pub api_version: Option<String>,
+    /// `Date`.
+    pub date: Option<Timestamp>,
+    /// This PC's clock less `Date`, in seconds.
+    pub skew_s: Option<i64>,
     /// The body, at most [`super::BODY_LIMIT`] bytes.
     pub body: Vec<u8>,
 }
@@ -34,54 +42,31 @@ pub enum Verdict {
     TokenRefused,
 }
 
-/// GraphQL error codes with an absent `data` that say: refused before anything ran, and only a person can help.
-/// Source: Admin API fact sheet 3, recorded answers.
-const NEVER_RAN: [&str; 11] = [
-    "PARSE_ERROR",
-    "undefinedField",
-    "missingRequiredArguments",
-    "argumentLiteralsIncompatible",
-    "argumentNotAccepted",
-    "variableNotUsed",
-    "undefinedDirective",
-    "INVALID_VARIABLE",
-    "MAX_COST_EXCEEDED",
-    "SHOP_INACTIVE",
-    "variableMismatch",
-];
-/// Codes that say "did not run" only beside a null root and a path of exactly the root field. Source: the same.
-const NULL_ROOT: [&str; 5] =
-    ["ACCESS_DENIED", "BAD_REQUEST", "RESOURCE_NOT_FOUND", "INVALID_FIELD_ARGUMENTS", "CURRENCY_CODE_INVALID"];
-
-/// Judges the answer to the open mutation.
+/// Judges the answer to a mutation whose root is answered as `root`: `opened` or `counted`.
 #[must_use]
-pub fn mutation(answer: &Answer) -> Verdict {
-    let rejected =
-        |code: &str, message: &str| Verdict::Is(Outcome::Rejected { code: code.to_owned(), message: message.to_owned() });
-    let waits = |why: String, wait: Wait| Verdict::Is(Outcome::NotExecuted { why, wait });
-    // Source of each row: Admin API fact sheet 3, "HTTP statuses". What a person mends at Shopify without touching this
-    // content (402, 403, 423) leaves a saved count waiting; nobody should have to count again for it.
-    match answer.status {
-        200 => Verdict::Is(graphql(&answer.body)),
-        400 => rejected("HTTP_400", "Shopify calls the request malformed: please report this"),
-        401 => Verdict::TokenRefused,
-        402 | 403 | 423 => waits(status_in_words(answer.status), Wait::Longest),
-        404 => rejected("HTTP_404", "no such shop or API path: check [shop] domain and api_version"),
-        429 => waits(status_in_words(429), Wait::Asked(asked_wait(answer))),
-        430 => rejected("HTTP_430", "Shopify takes the requests for an attack"),
-        501 => rejected("HTTP_501", "the shop's plan has no cash tracking API"),
-        // 500, 502, 503, 504, 530, 540 and anything not listed.
-        status => unknown(status_in_words(status)),
+pub fn mutation(answer: &Answer, root: &str) -> Verdict {
+    if answer.status == 200 {
+        return Verdict::Is(graphql(&answer.body, root));
     }
+    let why = || status_in_words(answer.status);
+    let Some(row) = outcomes::http(answer.status) else { return Verdict::Is(Outcome::Unknown { why: why() }) };
+    let outcome = match row.class {
+        Class::TokenRefused => return Verdict::TokenRefused,
+        Class::Rejected => Outcome::Rejected { code: format!("HTTP_{}", answer.status), message: row.words.to_owned() },
+        Class::NotExecuted => Outcome::NotExecuted { why: why(), wait: Wait::Usual },
+        // What a person mends at Shopify without touching this content leaves a saved count waiting; nobody should have to
+        // count again for it.
+        Class::NotExecutedPerson => Outcome::NotExecuted { why: why(), wait: Wait::Longest },
+        Class::NotExecutedAsked => Outcome::NotExecuted { why: why(), wait: Wait::Asked(asked_wait(answer)) },
+        Class::Refused | Class::Fence | Class::Unknown => Outcome::Unknown { why: why() },
+    };
+    Verdict::Is(outcome)
 }
 
 fn status_in_words(status: u16) -> String {
-    match status {
-        402 => "the shop is frozen for an unpaid bill (402): pay it in the Shopify admin".to_owned(),
-        403 => "the app may not do this (403): check its scopes and that it is installed".to_owned(),
-        423 => "the shop is locked (423): ask Shopify's support".to_owned(),
-        429 => "Shopify asks to slow down (429)".to_owned(),
-        status => format!("Shopify answered with HTTP {status}"),
+    match outcomes::http(status).map(|row| row.words).filter(|words| !words.is_empty()) {
+        Some(words) => words.to_owned(),
+        None => format!("Shopify answered with HTTP {status}"),
     }
 }
 
@@ -90,40 +75,43 @@ fn asked_wait(answer: &Answer) -> Duration {
     Duration::from_secs(answer.retry_after.unwrap_or(1).clamp(1, 3600))
 }
 
-fn unknown(why: String) -> Verdict {
-    Verdict::Is(Outcome::Unknown { why })
-}
-
-fn graphql(body: &[u8]) -> Outcome {
+fn graphql(body: &[u8], root: &str) -> Outcome {
     let unknown = |why: &str| Outcome::Unknown { why: why.to_owned() };
     let Ok(answer) = serde_json::from_slice::<Value>(body) else {
         return unknown("the answer is not JSON, or was cut off");
     };
     let errors = answer.get("errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     match answer.get("data") {
-        Some(Value::Object(data)) => match data.get("opened") {
+        Some(Value::Object(data)) => match data.get(root) {
             Some(Value::Object(payload)) => payload_of(payload),
-            Some(Value::Null) => errors.iter().find(|e| path_is_root(e)).map_or_else(
+            Some(Value::Null) => errors.iter().find(|e| path_is(e, root)).map_or_else(
                 || unknown("Shopify answered with an empty result"),
-                |e| match code(e) {
-                    c if NULL_ROOT.contains(&c) => Outcome::Rejected { code: c.to_owned(), message: message(e) },
-                    c => unknown(&format!("Shopify failed ({c})")),
+                |e| match outcomes::null_root(code(e)).map(|row| row.class) {
+                    Some(Class::Rejected) => Outcome::Rejected { code: code(e).to_owned(), message: message(e) },
+                    Some(_) | None => unknown(&format!("Shopify failed ({})", code(e))),
                 },
             ),
             Some(_) | None => unknown("Shopify answered with something else than what was asked"),
         },
-        None if !errors.is_empty() => {
-            let codes: Vec<&str> = errors.iter().map(code).collect();
-            if codes.iter().all(|c| *c == "THROTTLED") {
-                let wait = Wait::Asked(throttle_wait(&answer));
-                return Outcome::NotExecuted { why: "Shopify asks to slow down".to_owned(), wait };
-            }
-            match (codes.iter().all(|c| NEVER_RAN.contains(c)), errors.first()) {
-                (true, Some(first)) => Outcome::Rejected { code: codes[0].to_owned(), message: message(first) },
-                (true | false, _) => unknown(&format!("Shopify failed ({})", codes.join(", "))),
-            }
+        None => without_data(&answer, errors),
+        Some(_) => unknown("Shopify answered without a result"),
+    }
+}
+
+/// Certain only if every error says the same.
+fn without_data(answer: &Value, errors: &[Value]) -> Outcome {
+    let classes: Vec<Option<Class>> = errors.iter().map(|e| outcomes::no_data(code(e)).map(|row| row.class)).collect();
+    let all = |class| !classes.is_empty() && classes.iter().all(|c| *c == Some(class));
+    match errors.first() {
+        Some(first) if all(Class::Rejected) => Outcome::Rejected { code: code(first).to_owned(), message: message(first) },
+        Some(_) if all(Class::NotExecutedAsked) => {
+            Outcome::NotExecuted { why: "Shopify asks to slow down".to_owned(), wait: Wait::Asked(throttle_wait(answer)) }
         }
-        Some(_) | None => unknown("Shopify answered without a result"),
+        Some(_) => {
+            let codes: Vec<&str> = errors.iter().map(code).collect();
+            Outcome::Unknown { why: format!("Shopify failed ({})", codes.join(", ")) }
+        }
+        None => Outcome::Unknown { why: "Shopify answered without a result".to_owned() },
     }
 }
 
@@ -131,10 +119,18 @@ fn payload_of(payload: &serde_json::Map<String, Value>) -> Outcome {
     let session = payload.get("pointOfSaleDevicePaymentSession");
     let user_errors = payload.get("userErrors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     match (session, user_errors.first()) {
-        (Some(Value::Null) | None, Some(error)) => Outcome::Refused {
-            code: error.get("code").and_then(Value::as_str).unwrap_or("UNKNOWN_CODE").to_owned(),
-            message: message(error),
-        },
+        (Some(Value::Null) | None, Some(error)) => {
+            let code = error.get("code").and_then(Value::as_str).unwrap_or("UNKNOWN_CODE").to_owned();
+            match outcomes::user_error(&code) {
+                Class::Refused | Class::Fence => Outcome::Refused { code, message: message(error) },
+                Class::TokenRefused
+                | Class::NotExecuted
+                | Class::NotExecutedAsked
+                | Class::NotExecutedPerson
+                | Class::Rejected
+                | Class::Unknown => Outcome::Unknown { why: format!("Shopify answered with {code}") },
+            }
+        }
         (Some(node @ Value::Object(_)), None) => session_facts(node).map_or_else(
             || Outcome::Unknown { why: "Shopify answered with a session that lacks what was asked".to_owned() },
             Outcome::Executed,
@@ -144,43 +140,147 @@ fn payload_of(payload: &serde_json::Map<String, Value>) -> Outcome {
     }
 }
 
+/// Why an answer to a read proves nothing.
+struct Unhealthy {
+    why: String,
+    retry_after: Option<Duration>,
+}
+
+impl From<Unhealthy> for Read {
+    fn from(Unhealthy { why, retry_after }: Unhealthy) -> Self {
+        Self::Failed { why, retry_after }
+    }
+}
+
+impl From<Unhealthy> for ActivityRead {
+    fn from(Unhealthy { why, retry_after }: Unhealthy) -> Self {
+        Self::Failed { why, retry_after }
+    }
+}
+
+fn proves_nothing(why: &str) -> Unhealthy {
+    Unhealthy { why: why.to_owned(), retry_after: None }
+}
+
+/// A read's body, if it is healthy: status 200, JSON, no search warnings, no errors. `may_be_denied`: an `ACCESS_DENIED`
+/// there or below is a scope that is missing, and the rest of the answer holds (fact sheet 2, recorded).
+fn healthy(answer: &Answer, may_be_denied: Option<&str>) -> Result<Value, Unhealthy> {
+    if answer.status != 200 {
+        let retry_after = (answer.status == 429).then(|| asked_wait(answer));
+        return Err(Unhealthy { why: status_in_words(answer.status), retry_after });
+    }
+    let body: Value =
+        serde_json::from_slice(&answer.body).map_err(|_| proves_nothing("the answer is not JSON, or was cut off"))?;
+    let below = |e: &Value, root: &str| e.pointer("/path/0").is_some_and(|first| first == root);
+    let denied = |e: &Value| may_be_denied.is_some_and(|root| code(e) == "ACCESS_DENIED" && below(e, root));
+    let errors = match body.get("errors") {
+        None => &[][..],
+        Some(Value::Array(errors)) => errors,
+        Some(other) => std::slice::from_ref(other),
+    };
+    if let Some(first) = errors.iter().find(|e| !denied(e)) {
+        let throttled = outcomes::no_data(code(first)).is_some_and(|row| row.class == Class::NotExecutedAsked);
+        return Err(Unhealthy {
+            why: format!("Shopify refused the reading: {}", message(first)),
+            retry_after: throttled.then(|| throttle_wait(&body)),
+        });
+    }
+    let searches = body.pointer("/extensions/search").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if searches.iter().any(|s| s.get("warnings").is_some_and(|w| !w.as_array().is_some_and(Vec::is_empty))) {
+        return Err(proves_nothing("Shopify did not understand the filter"));
+    }
+    Ok(body)
+}
+
 /// Judges a read of the device's sessions: healthy only without errors and without search warnings, and in the order asked
 /// for.
 #[must_use]
 pub fn sessions(answer: &Answer) -> Read {
-    let failed = |why: String| Read::Failed { why, retry_after: None };
-    if answer.status != 200 {
-        let retry_after = (answer.status == 429).then(|| asked_wait(answer));
-        return Read::Failed { why: status_in_words(answer.status), retry_after };
-    }
-    let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
-        return failed("the answer is not JSON, or was cut off".to_owned());
-    };
-    if let Some(errors) = body.get("errors").filter(|e| !e.as_array().is_some_and(Vec::is_empty)) {
-        let first = errors.get(0);
-        let throttled = first.is_some_and(|e| code(e) == "THROTTLED");
-        return Read::Failed {
-            why: format!("Shopify refused the reading: {}", first.map(message).unwrap_or_default()),
-            retry_after: throttled.then(|| throttle_wait(&body)),
-        };
-    }
-    let searches = body.pointer("/extensions/search").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    if searches.iter().any(|s| s.get("warnings").is_some_and(|w| !w.as_array().is_some_and(Vec::is_empty))) {
-        return failed("Shopify did not understand the filter".to_owned());
-    }
-    let Some(nodes) = body.pointer("/data/sessions/nodes").and_then(Value::as_array) else {
-        return failed("Shopify answered without a list of sessions".to_owned());
-    };
-    let Some(more) = body.pointer("/data/sessions/pageInfo/hasNextPage").and_then(Value::as_bool) else {
-        return failed("Shopify does not say whether there are more sessions".to_owned());
-    };
-    let Some(sessions) = nodes.iter().map(session_facts).collect::<Option<Vec<_>>>() else {
-        return failed("a session in the answer lacks what was asked".to_owned());
-    };
+    session_list(answer).map_or_else(Read::from, Read::Healthy)
+}
+
+fn session_list(answer: &Answer) -> Result<SessionList, Unhealthy> {
+    let body = healthy(answer, Some("device"))?;
+    let nodes = body.pointer("/data/sessions/nodes").and_then(Value::as_array);
+    let nodes = nodes.ok_or_else(|| proves_nothing("Shopify answered without a list of sessions"))?;
+    let more = body.pointer("/data/sessions/pageInfo/hasNextPage").and_then(Value::as_bool);
+    let more = more.ok_or_else(|| proves_nothing("Shopify does not say whether there are more sessions"))?;
+    let sessions = nodes.iter().map(session_facts).collect::<Option<Vec<_>>>();
+    let sessions = sessions.ok_or_else(|| proves_nothing("a session in the answer lacks what was asked"))?;
     if more && !newest_first(&sessions) {
-        return failed("the sessions do not come in the order that was asked for".to_owned());
+        return Err(proves_nothing("the sessions do not come in the order that was asked for"));
     }
-    Read::Healthy(SessionList { sessions, complete: !more })
+    let device = device(&body).ok_or_else(|| proves_nothing("the device in the answer lacks what was asked"))?;
+    let (date, skew_s, api_version) = (answer.date, answer.skew_s, answer.api_version.clone());
+    Ok(SessionList { sessions, complete: !more, device, date, skew_s, api_version })
+}
+
+/// The device itself. Null without an error is a device that does not exist (fact sheet 5, recorded).
+fn device(body: &Value) -> Option<Device> {
+    let denied = body.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty());
+    let node = match body.pointer("/data/device") {
+        Some(_) if denied => return Some(Device::NotGranted),
+        Some(Value::Null) => return Some(Device::Missing),
+        Some(node @ Value::Object(_)) => node,
+        Some(_) | None => return None,
+    };
+    let there = |name: &str| node.get(name).map(|value| Some(value).filter(|value| !value.is_null()));
+    let drawer = there("cashDrawer")?.map(drawer_facts);
+    let active = there("activePaymentSession")?.map(session_facts);
+    if drawer == Some(None) || active == Some(None) {
+        return None;
+    }
+    let (drawer, active) = (drawer.flatten(), active.flatten());
+    Some(Device::Known { drawer, active })
+}
+
+fn drawer_facts(drawer: &Value) -> Option<DrawerFacts> {
+    let id = |node: &Value| node.get("id").and_then(Value::as_str).map(str::to_owned);
+    let devices = drawer.pointer("/pointOfSaleDevices/nodes").and_then(Value::as_array);
+    let devices = devices.map_or(&[][..], Vec::as_slice).iter().map(id).collect::<Option<Vec<_>>>()?;
+    Some(DrawerFacts { id: id(drawer)?, devices })
+}
+
+/// Judges a read of a session's ledger.
+#[must_use]
+pub fn activities(answer: &Answer) -> ActivityRead {
+    ledger(answer).map_or_else(ActivityRead::from, ActivityRead::Healthy)
+}
+
+fn ledger(answer: &Answer) -> Result<Activities, Unhealthy> {
+    let body = healthy(answer, None)?;
+    let Some(session @ Value::Object(_)) = body.pointer("/data/session") else {
+        return Err(proves_nothing("Shopify does not show the session"));
+    };
+    let lacks = || proves_nothing("the session's activities lack what was asked");
+    let open = session.get("status").and_then(Value::as_str).ok_or_else(lacks)? == "OPEN";
+    let nodes = session.pointer("/cashActivities/nodes").and_then(Value::as_array).ok_or_else(lacks)?;
+    let more = session.pointer("/cashActivities/pageInfo/hasNextPage").and_then(Value::as_bool).ok_or_else(lacks)?;
+    let time = |node: &Value| node.get("time")?.as_str()?.parse::<Timestamp>().ok();
+    let (mut counts, mut oldest) = (Vec::new(), None);
+    for node in nodes {
+        let at = time(node).ok_or_else(lacks)?;
+        oldest = Some(oldest.map_or(at, |before: Timestamp| before.min(at)));
+        if node.get("countType").and_then(Value::as_str) == Some("MID_SESSION") {
+            counts.push(CountLineAt { time: at, counted: money(node, "cashCounted").ok_or_else(lacks)? });
+        }
+    }
+    Ok(Activities { counts, oldest, complete: !more, open, date: answer.date })
+}
+
+/// Judges the answer to the question who opened a session: name and id, or why nobody knows.
+///
+/// # Errors
+/// In words. Most apps are not allowed to see staff (fact sheet 2, scopes).
+pub fn opener(answer: &Answer) -> Result<String, String> {
+    let body = healthy(answer, None).map_err(|unhealthy| unhealthy.why)?;
+    let who = body.pointer("/data/session/openingStaffMember");
+    let text = |name: &str| who.and_then(|who| who.get(name)).and_then(Value::as_str);
+    match (text("name"), text("id")) {
+        (Some(name), Some(id)) => Ok(format!("{name} ({})", id.trim_start_matches("gid://shopify/"))),
+        (None, Some(id)) => Ok(id.trim_start_matches("gid://shopify/").to_owned()),
+        (_, None) => Err("Shopify does not say by whom".to_owned()),
+    }
 }
 
 /// By the numbers of their ids, which rise with creation. A page in another order need not hold the newest.
@@ -194,21 +294,22 @@ fn newest_first(sessions: &[SessionFacts]) -> bool {
 
 fn session_facts(node: &Value) -> Option<SessionFacts> {
     let text = |name: &str| node.get(name).and_then(Value::as_str).map(str::to_owned);
-    let money = |name: &str| {
-        let of = node.get(name)?;
-        let amount = of.get("amount")?.as_str()?;
-        amount.parse::<Decimal>().ok()?;
-        Some(Money { amount: amount.to_owned(), currency: of.get("currencyCode")?.as_str()?.to_owned() })
-    };
     let id = text("id").filter(|id| id.starts_with("gid://shopify/PointOfSaleDevicePaymentSession/"))?;
     Some(SessionFacts {
         id,
         status: text("status")?,
         opening_time: text("openingTime").filter(|t| t.parse::<Timestamp>().is_ok())?,
         opening_note: text("openingNote"),
-        counted: money("cashCountedAtOpen")?,
-        expected: money("expectedCashAtOpen"),
+        counted: money(node, "cashCountedAtOpen")?,
+        expected: money(node, "expectedCashAtOpen"),
     })
+}
+
+fn money(node: &Value, name: &str) -> Option<Money> {
+    let of = node.get(name)?;
+    let amount = of.get("amount")?.as_str()?;
+    amount.parse::<Decimal>().ok()?;
+    Some(Money { amount: amount.to_owned(), currency: of.get("currencyCode")?.as_str()?.to_owned() })
 }
 
 fn code(error: &Value) -> &str {
@@ -220,8 +321,8 @@ fn message(error: &Value) -> String {
     error.get("message").and_then(Value::as_str).unwrap_or("no reason given").chars().take(300).collect()
 }
 
-fn path_is_root(error: &Value) -> bool {
-    error.get("path").and_then(Value::as_array).is_some_and(|p| p.len() == 1 && p[0] == "opened")
+fn path_is(error: &Value, root: &str) -> bool {
+    error.get("path").and_then(Value::as_array).is_some_and(|p| p.len() == 1 && p[0] == root)
 }
 
 /// (requested − available) / restore rate, at least a second. Cost figures may be written `1000.0`.

@@ -19,9 +19,9 @@ const WRONG: u8 = 2;
 pub struct Skew(AtomicU8);
 
 impl Skew {
-    /// Compares; an answer without a readable `Date` changes nothing.
-    pub fn compare(&self, headers: &HeaderMap, ours: Timestamp) {
-        let Some(theirs) = date(headers) else { return };
+    /// Compares; an answer without a readable `Date` changes nothing. Gives our clock less Shopify's, in seconds.
+    pub fn compare(&self, headers: &HeaderMap, ours: Timestamp) -> Option<i64> {
+        let theirs = date(headers)?;
         let skew_s = ours.as_second() - theirs.as_second();
         let new = if skew_s.abs() > SKEW_LIMIT_SECONDS { WRONG } else { TRUSTED };
         match (self.0.swap(new, Ordering::Relaxed), new) {
@@ -31,6 +31,7 @@ impl Skew {
             (WRONG, TRUSTED) => info!("this PC's clock agrees with Shopify's again"),
             (_, _) => {}
         }
+        Some(skew_s)
     }
 
     /// How it stood at the last comparison.
@@ -48,7 +49,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
+/// `Date`: Shopify's clock, in whole seconds.
+#[must_use]
+pub fn date(headers: &HeaderMap) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text(headers, "date")?).ok().map(|at| at.timestamp())
 }
 

@@ -47,6 +47,17 @@ pub(super) fn write(page: &mut Page, facts: &SlipFacts) {
                 "This count is saved here and is not sent. Show this slip to the manager, who can record it in Shopify.",
             );
         }
+        SlipSession::Recorded { id, opened_at } => {
+            page.strong("Shopify register session");
+            page.text("The register was open already. This count is recorded in its session as a mid-session count:");
+            page.field("Session", number_of(id), NAME_LIMIT);
+            page.field("Opened", &moment(opened_at), NAME_LIMIT);
+        }
+        SlipSession::Over { title, text } => {
+            page.strong(title);
+            page.text(&format!("No register session was opened by this count: {text}."));
+            page.text("The count is kept here and is not sent.");
+        }
         SlipSession::NeedsAttention { text } => {
             page.strong("NEEDS ATTENTION");
             page.text(text);

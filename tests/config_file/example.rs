@@ -61,7 +61,7 @@ fn the_waits_in_the_remarks_are_the_defaults() {
     let timing: Vec<&str> = EXAMPLE[start..].lines().map(|line| line.trim_start_matches("# ")).collect();
     let text = here(&format!("{}{}", &EXAMPLE[..start], timing.join("\n")));
     assert_eq!(config::load_text("example", &text, folder.path()).unwrap().timing, Timing::default());
-    assert_eq!(timing.len(), 12);
+    assert_eq!(timing.len(), 14);
 }
 
 #[test]

@@ -150,6 +150,14 @@ fn the_shop() {
         ("2026-04", "2026-4", "3:15", "not a version of the Admin API", "api_version = \"2026-04\""),
         ("2026-04", "unstable", "3:15", "not a version of the Admin API", "api_version = \"2026-04\""),
         (DOMAIN, "domain = \"https://example.myshopify.com/\"", "2:10", "not a host name", "only the name"),
+        (DOMAIN, "shared_drawer = \"never\"\ndomain = \"example.myshopify.com\"", "2:17", "\"never\"", "warn, deny, allow"),
+        (
+            DOMAIN,
+            "business_day_starts = \"4 am\"\ndomain = \"example.myshopify.com\"",
+            "2:23",
+            "no time of day",
+            "\"04:00\"",
+        ),
         (DOMAIN, "domain = \"shop.example.com\"", "2:10", "below myshopify.com", "example.myshopify.com"),
         (DOMAIN, "domain = \"example.myshopify.com.evil.example\"", "2:10", "below myshopify.com", "example.myshopify.com"),
     ]);

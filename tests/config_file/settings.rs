@@ -4,6 +4,7 @@ use std::{fs, time::Duration};
 use drawerbridge::{
     config::{self, Echo, EntryMode, Flow, Pin, Port, Sense, Timing, TokenSource},
     device::profile::{CodePage, DisplayDialect},
+    opening::{OnForeign, SharedDrawer},
 };
 
 use crate::{FINE, folder, read, with};
@@ -79,6 +80,17 @@ fn a_till_may_have_no_device_at_all() {
 }
 
 #[test]
+fn what_the_shop_wants_of_shared_drawers_open_registers_and_the_business_day() {
+    let shop = read(FINE).unwrap().shop;
+    assert_eq!((shop.shared_drawer, shop.on_foreign_session), (SharedDrawer::Warn, OnForeign::Ask));
+    assert_eq!(shop.business_day_starts, jiff::civil::time(4, 0, 0, 0));
+    let more = "shared_drawer = \"deny\"\non_foreign_session = \"record_count\"\nbusiness_day_starts = \"06:30\"\ndomain";
+    let shop = read(&with("domain", more)).unwrap().shop;
+    assert_eq!((shop.shared_drawer, shop.on_foreign_session), (SharedDrawer::Deny, OnForeign::RecordCount));
+    assert_eq!(shop.business_day_starts, jiff::civil::time(6, 30, 0, 0));
+}
+
+#[test]
 fn a_missing_baud_is_the_profiles() {
     let settings = read(&with("baud = 38400, ", "")).unwrap();
     let printer = settings.tills[0].printer.as_ref().unwrap();
@@ -103,7 +115,7 @@ fn a_rig_is_a_loopback_endpoint_with_short_waits() {
         "[api]",
         "[timing]\nquiet_period = \"300ms\"\nread_every = \"50ms\"\nretry_first = \"20ms\"\nretry_max = \"200ms\"\n\
          request_timeout = \"1s\"\nreopen_first = \"50ms\"\nreopen_max = \"200ms\"\nprint_proof = \"1s\"\n\
-         kick_answer = \"500ms\"\npoll = \"1s\"\nconfirm_pause = \"0ms\"\n[api]",
+         kick_answer = \"500ms\"\necho_first = \"2s\"\necho_second = \"4s\"\npoll = \"1s\"\nconfirm_pause = \"0ms\"\n[api]",
     );
     let settings = read(&text.replace("example.myshopify.com", "rig.example")).unwrap();
     assert_eq!(settings.shop.endpoint, "http://127.0.0.1:41234");
@@ -120,6 +132,8 @@ fn a_rig_is_a_loopback_endpoint_with_short_waits() {
             reopen_max: ms(200),
             print_proof: ms(1000),
             kick_answer: ms(500),
+            echo_first: ms(2000),
+            echo_second: ms(4000),
             poll: ms(1000),
             confirm_pause: ms(0),
         }

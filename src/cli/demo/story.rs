@@ -335,6 +335,13 @@ fn tale(row: &Row) -> (&'static str, String, &'static str) {
         Event::OpeningNeedsAttention { why, .. } => {
             ("opening", format!("A PERSON MUST LOOK: {}", visible(why)), "the count is kept; nothing more is sent by itself")
         }
+        Event::OpeningRecorded { session, .. } => (
+            "opening",
+            format!("RECORDED: session {} has it as a mid-session count", number(&session.id)),
+            "somebody else opened that session: the count is in it, and no second session was opened",
+        ),
+        Event::OpeningStale { why, .. } => ("opening", format!("TOO OLD: {}", visible(why)), "both counts are kept"),
+        Event::OpeningResolved { by, why, .. } => ("opening", format!("DECIDED by {}: {}", visible(by), visible(why)), ""),
         Event::SlipPrinted { proof, .. } => ("slip", format!("is on paper, proven by {proof}"), ""),
         Event::SlipNotProven { why, .. } => ("slip", format!("is not proven: {why}"), ""),
         Event::ShiftClosed { .. } => ("shift", own("closed at Shopify"), ""),

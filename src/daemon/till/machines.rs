@@ -2,9 +2,9 @@
 //! session, and the slips.
 use std::sync::Arc;
 
-use tracing::{info, warn};
+use tracing::{debug, error, info, warn};
 
-use super::{Answer, KEEP_AGAIN, Till, fresh_id, settled, waits};
+use super::{Answer, KEEP_AGAIN, Till, fresh_id, resolve::Resolving, rules, settled, waits};
 use crate::{
     clock,
     daemon::{
@@ -16,7 +16,11 @@ use crate::{
         words::{outcome_text, progress_of},
     },
     journal::{Durable, Row},
-    opening::{self, Opening, Outcome, Read, Wait, record::Record},
+    opening::{
+        self, ActivityRead, Opening, Outcome, Read, SessionList, Wait,
+        record::{Record, Standing},
+    },
+    saboteur::{self, Saboteur},
     shift::{
         self,
         event::{Event, OpeningId},
@@ -37,7 +41,11 @@ impl Till {
                 shift::Output::Record { opening, event: event @ Event::OpeningCounted(_) } => {
                     self.offer_again();
                     let answer = self.house.recorder.begin(&self.house.till.name, Some(&opening), event);
+                    let early = opening.clone();
                     self.push(async move { Answer::CountSaved { opening, result: settled(answer).await } });
+                    if saboteur::is_on(Saboteur::SavedBeforeCommit) {
+                        self.shift_input(shift::Input::Saved { opening: early });
+                    }
                 }
                 shift::Output::Record { opening, event } => self.keep(opening, event),
                 shift::Output::Reply { op, result } => {
@@ -49,8 +57,8 @@ impl Till {
                 shift::Output::Warm => {
                     let (shopify, device) = (Arc::clone(&self.house.shopify), self.house.till.device_id.clone());
                     self.push(async move {
-                        shopify.warm(&device).await;
-                        Answer::Warmed
+                        let read = shopify.sessions_of_device(&device).await;
+                        Answer::Ahead { device, read }
                     });
                 }
                 shift::Output::StartWanted => self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() }),
@@ -72,6 +80,10 @@ impl Till {
             Command::PutTotal { opening, total, reply } => (shift::Input::PutTotal { op, opening, total }, reply),
             Command::PutLines { opening, lines, reply } => (shift::Input::PutLines { op, opening, lines }, reply),
             Command::Cancel { opening, why, reply } => (shift::Input::Cancel { op, opening, why }, reply),
+            Command::Resolve { wish, reply } => {
+                self.resolve(Resolving { wish, reply });
+                return;
+            }
             Command::Reprint { record, reply } => {
                 let result = self.slips.copy(&record);
                 if result.is_ok() {
@@ -94,24 +106,39 @@ impl Till {
         for output in machine.handle(clock::now(), input) {
             match output {
                 // Nothing of it has left: the next start goes on from what the journal says, without a quiet period.
-                opening::Output::Store(Event::OpeningSending { .. }) | opening::Output::ReadSessions { .. }
+                opening::Output::Store(Event::OpeningSending { .. })
+                | opening::Output::ReadSessions { .. }
+                | opening::Output::ReadActivities { .. }
+                | opening::Output::ReadOpener { .. }
                     if self.ending => {}
                 opening::Output::Store(event) => {
                     let opening = id.clone();
                     let answer = self.house.recorder.begin(&self.house.till.name, Some(&id), event);
                     self.pending.push(Box::pin(async move { Answer::Stored { opening, result: settled(answer).await } }));
                 }
-                opening::Output::Send(variables) => {
+                opening::Output::Send { mutation, variables } => {
                     let (opening, shopify) = (id.clone(), Arc::clone(&self.house.shopify));
                     self.pending.push(Box::pin(async move {
-                        Answer::Sent { opening, outcome: shopify.open_session(&variables).await }
+                        Answer::Sent { opening, outcome: shopify.send(mutation, &variables).await }
                     }));
                 }
                 opening::Output::ReadSessions { device } => {
                     let (opening, shopify) = (id.clone(), Arc::clone(&self.house.shopify));
                     self.pending.push(Box::pin(async move {
-                        Answer::Read { opening, read: shopify.sessions_of_device(&device).await }
+                        let read = shopify.sessions_of_device(&device).await;
+                        Answer::Read { opening, device, read }
                     }));
+                }
+                opening::Output::ReadActivities { session } => {
+                    let (opening, shopify) = (id.clone(), Arc::clone(&self.house.shopify));
+                    self.pending.push(Box::pin(async move {
+                        Answer::Activities { opening, read: shopify.activities(&session).await }
+                    }));
+                }
+                opening::Output::ReadOpener { session } => {
+                    let (opening, shopify) = (id.clone(), Arc::clone(&self.house.shopify));
+                    self.pending
+                        .push(Box::pin(async move { Answer::Opener { opening, who: shopify.opener(&session).await } }));
                 }
                 opening::Output::WakeAt(at) => self.wake_opening = Some(at),
             }
@@ -126,17 +153,22 @@ impl Till {
                 if self.said_store.is_news(clock::now(), &why) {
                     warn!(%opening, why, "the journal did not take an event of the opening: it is tried again");
                 }
+                self.not_decided(&opening, &why);
                 self.opening_input(opening::Input::StoreFailed);
                 return;
             }
         };
         self.records.take(row.get());
+        self.decided(row.get());
+        self.look_after(row.get());
+        self.say_preflight(&opening, &row.get().event);
         self.said_store.over();
         self.opening_input(opening::Input::Stored);
         if let Some(progress) = progress_of(&row.get().event) {
             self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
         }
-        if self.records.find(&opening).is_some_and(|r| r.needs_a_person() && r.holds_the_shift_open()) {
+        let in_the_way = |r: &Record| r.needs_a_person() || matches!(r.standing, Standing::GivenUp { .. });
+        if self.records.find(&opening).is_some_and(|r| in_the_way(r) && r.holds_the_shift_open()) {
             self.shift_input(shift::Input::ShiftOpen);
         }
         if self.opening.as_ref().is_some_and(|(_, o)| o.is_settled()) {
@@ -156,17 +188,28 @@ impl Till {
                 self.say_answer(&opening, &outcome);
                 self.if_current(&opening, opening::Input::Outcome(outcome));
             }
-            Answer::Read { opening, read } => {
+            Answer::Read { opening, device, read } => {
                 match &read {
-                    Read::Healthy(_) => self.said_read.over(),
-                    Read::Failed { why, .. } if self.said_read.is_news(clock::now(), why) => {
-                        info!(%opening, why, "Shopify's sessions could not be read");
+                    Read::Healthy(list) => {
+                        self.said_read.over();
+                        self.look_for_a_second(&device, list);
                     }
-                    Read::Failed { .. } => {}
+                    Read::Failed { why, .. } => self.say_unread(&opening, why),
                 }
                 self.if_current(&opening, opening::Input::Read(read));
             }
-            Answer::SessionChecked { opening, read } => self.session_checked(&opening, &read),
+            Answer::Activities { opening, read } => {
+                match &read {
+                    ActivityRead::Healthy(_) => self.said_read.over(),
+                    ActivityRead::Failed { why, .. } => self.say_unread(&opening, why),
+                }
+                self.if_current(&opening, opening::Input::Activities(read));
+            }
+            Answer::Opener { opening, who } => self.if_current(&opening, opening::Input::Opener(who)),
+            Answer::SessionChecked { opening, device, read } => self.session_checked(&opening, &device, &read),
+            Answer::Echo { device, read } => self.echo_heard(&device, &read),
+            Answer::Ahead { device, read } => self.seen_ahead(&device, read),
+            Answer::SessionForResolve { wish, read } => self.resolve_with(wish, read),
             Answer::SlipIntent { begun, result: Ok(row) } => {
                 self.records.take(row.get());
                 self.print(begun, &row);
@@ -177,11 +220,17 @@ impl Till {
             }
             Answer::Kept { result: Ok(row), opening: _, event: _ } => self.kept(row.get()),
             Answer::Kept { opening, event, result: Err(why) } => {
+                self.not_decided(&opening, &why);
                 warn!(%opening, event = event.name(), why, "an event could not be kept in the journal: it is tried again");
                 self.unkept.push((opening, event));
                 self.keep_again.get_or_insert(clock::now() + KEEP_AGAIN);
             }
-            Answer::Warmed => {}
+        }
+    }
+
+    fn say_unread(&mut self, opening: &OpeningId, why: &str) {
+        if self.said_read.is_news(clock::now(), why) {
+            info!(%opening, why, "Shopify could not be read");
         }
     }
 
@@ -203,8 +252,12 @@ impl Till {
                 self.records.take(row.get());
                 self.say_again = clock::now() + SAY_AGAIN;
                 if let Event::OpeningCounted(counted) = &row.get().event {
-                    let machine = Opening::new(opening.clone(), counted.clone(), waits(&self.house.timing));
+                    let (waits, rules) = (waits(&self.house.timing), rules(&self.house));
+                    let machine = Opening::new(opening.clone(), counted.clone(), waits, rules, clock::now());
                     self.opening = Some((opening.clone(), machine));
+                    if let Some((list, taken)) = self.ahead.take() {
+                        self.opening_input(opening::Input::Ahead { list, taken });
+                    }
                     self.opening_input(opening::Input::Go);
                 }
                 self.shift_input(shift::Input::Saved { opening });
@@ -244,12 +297,16 @@ impl Till {
         }
         let Some((opening, device)) = watched else { return };
         let shopify = Arc::clone(&self.house.shopify);
-        self.push(async move { Answer::SessionChecked { opening, read: shopify.sessions_of_device(&device).await } });
+        self.push(async move {
+            let read = shopify.sessions_of_device(&device).await;
+            Answer::SessionChecked { opening, device, read }
+        });
     }
 
-    pub(super) fn session_checked(&mut self, opening: &OpeningId, read: &Read) {
+    pub(super) fn session_checked(&mut self, opening: &OpeningId, device: &str, read: &Read) {
         self.session.answered(clock::now(), matches!(read, Read::Healthy(_)));
         let Read::Healthy(sessions) = read else { return };
+        self.look_for_a_second(device, sessions);
         let Some(record) = self.session_to_watch().filter(|r| r.id == *opening) else { return };
         if session_watch::is_over(record, sessions) {
             let session_id = record.session().map_or_else(|| "unknown".to_owned(), |s| s.id.clone());
@@ -259,6 +316,65 @@ impl Till {
             }
         } else if sessions.sessions.iter().any(|s| s.status == "OPEN") {
             self.shift_input(shift::Input::ShiftOpen);
+        }
+    }
+
+    // --- is it the only one?
+
+    /// A confirmed opening is looked after from now on.
+    fn look_after(&mut self, row: &Row) {
+        let (Some(id), Event::OpeningConfirmed { .. }) = (&row.opening, &row.event) else { return };
+        let counted = self.records.find(id).and_then(|record| record.counted.as_ref());
+        if let Some(device) = counted.map(|counted| counted.point_of_sale_device_id.clone()) {
+            self.echo.confirmed(clock::now(), id, &device);
+        }
+    }
+
+    pub(super) fn check_echo(&mut self) {
+        if self.ending {
+            return;
+        }
+        let Some(device) = self.echo.ask(clock::now()) else { return };
+        let shopify = Arc::clone(&self.house.shopify);
+        self.push(async move {
+            let read = shopify.sessions_of_device(&device).await;
+            Answer::Echo { device, read }
+        });
+    }
+
+    fn echo_heard(&mut self, device: &str, read: &Read) {
+        match read {
+            Read::Healthy(list) => self.look_for_a_second(device, list),
+            Read::Failed { .. } => self.echo.failed(clock::now(), device, self.house.timing.retry_max),
+        }
+    }
+
+    fn look_for_a_second(&mut self, device: &str, list: &SessionList) {
+        let Some((opening, event)) = self.echo.seen(device, list) else { return };
+        error!(%opening, "two sessions at Shopify carry the reference of one count: see `drawerbridge openings show`");
+        self.keep(opening.clone(), event.clone());
+        if let Some(progress) = progress_of(&event) {
+            self.shift_input(shift::Input::Progress { opening, progress });
+        }
+    }
+
+    // --- before it is sent
+
+    fn seen_ahead(&mut self, device: &str, read: Read) {
+        match read {
+            Read::Healthy(list) => {
+                self.look_for_a_second(device, &list);
+                self.ahead = Some((list, clock::now()));
+            }
+            Read::Failed { why, .. } => debug!(why, "Shopify cannot be asked yet"),
+        }
+    }
+
+    /// What the preflight saw and a person should know, beside the intent that has it.
+    fn say_preflight(&self, opening: &OpeningId, event: &Event) {
+        let Event::OpeningSending { preflight: Some(preflight), .. } = event else { return };
+        for warning in &preflight.warnings {
+            warn!(%opening, warning, "seen before the count was sent");
         }
     }
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     clock,
     journal::{Journal, examine, read},
-    opening::{Input, Opening, Output, Waits, WallClock, variables},
+    opening::{BusinessDay, Input, OnForeign, Opening, Output, Rules, SharedDrawer, Waits, WallClock, variables},
     shift::event::sample::{self, confirmed},
 };
 
@@ -24,7 +24,7 @@ fn counted(device: u32) -> Event {
 
 fn sending(n: u64) -> Event {
     let variables = variables(&id(n), &sample::counted(), WallClock::Trusted);
-    Event::OpeningSending { attempt: 1, variables }
+    Event::OpeningSending { attempt: 1, variables, into: None, preflight: None }
 }
 
 struct Desk {
@@ -99,8 +99,14 @@ impl Desk {
             retry_first: Duration::from_secs(1),
             retry_max: Duration::from_secs(1),
         };
+        let rules = Rules {
+            shared_drawer: SharedDrawer::Deny,
+            on_foreign_session: OnForeign::Ask,
+            max_age: Duration::from_secs(3600),
+            business_day: BusinessDay { zone: jiff::tz::TimeZone::UTC, starts: jiff::civil::time(4, 0, 0, 0) },
+        };
         let now = clock::now();
-        Opening::resume(id(opening), &events, waits, now).unwrap().handle(now, Input::Go)
+        Opening::resume(id(opening), &events, waits, &rules, now).unwrap().handle(now, Input::Go)
     }
 }
 

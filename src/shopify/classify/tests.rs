@@ -1,11 +1,11 @@
 use super::*;
 
 fn answer(status: u16, body: &str) -> Answer {
-    Answer { status, retry_after: None, body: body.as_bytes().to_vec() }
+    Answer { status, retry_after: None, api_version: None, date: None, skew_s: None, body: body.as_bytes().to_vec() }
 }
 
 fn verdict(body: &str) -> Outcome {
-    match mutation(&answer(200, body)) {
+    match mutation(&answer(200, body), "opened") {
         Verdict::Is(outcome) => outcome,
         Verdict::TokenRefused => panic!("a 200 is no 401"),
     }
@@ -53,9 +53,13 @@ fn a_null_root_is_rejected_only_with_a_known_code_on_its_path() {
 #[test]
 fn errors_without_data_are_told_apart() {
     let failed = |code: &str| format!(r#"{{"errors":[{{"message":"m","extensions":{{"code":"{code}"}}}}]}}"#);
-    for code in NEVER_RAN {
-        assert!(matches!(verdict(&failed(code)), Outcome::Rejected { .. }), "{code}");
+    for row in outcomes::TABLE {
+        let outcomes::Case::NoData(code) = row.case else { continue };
+        let rejected = matches!(verdict(&failed(code)), Outcome::Rejected { .. });
+        assert_eq!(rejected, row.class == Class::Rejected, "{code}");
     }
+    let mixed = r#"{"errors":[{"extensions":{"code":"undefinedField"}},{"extensions":{"code":"TIMEOUT"}}]}"#;
+    assert!(matches!(verdict(mixed), Outcome::Unknown { .. }), "only if all of them say so");
     for code in ["INTERNAL_SERVER_ERROR", "TIMEOUT", "ANOTHER"] {
         assert!(matches!(verdict(&failed(code)), Outcome::Unknown { .. }), "{code}");
     }
@@ -88,28 +92,30 @@ fn what_is_no_answer_is_unknown() {
 #[test]
 fn every_status_of_the_fact_sheet_has_its_row() {
     for status in [402, 403, 423] {
-        let Verdict::Is(Outcome::NotExecuted { why, wait: Wait::Longest }) = mutation(&answer(status, "")) else {
+        let Verdict::Is(Outcome::NotExecuted { why, wait: Wait::Longest }) = mutation(&answer(status, ""), "opened") else {
             panic!("{status}: a saved count is kept until somebody mended it");
         };
         assert!(why.contains(&status.to_string()) && why.contains(':'), "it says what to do: {why}");
     }
     for status in [400, 404, 430, 501] {
-        assert!(matches!(mutation(&answer(status, "")), Verdict::Is(Outcome::Rejected { .. })), "{status}");
+        assert!(matches!(mutation(&answer(status, ""), "opened"), Verdict::Is(Outcome::Rejected { .. })), "{status}");
     }
     for status in [500, 502, 503, 504, 530, 540, 301, 204, 418] {
-        assert!(matches!(mutation(&answer(status, "")), Verdict::Is(Outcome::Unknown { .. })), "{status}");
+        assert!(matches!(mutation(&answer(status, ""), "opened"), Verdict::Is(Outcome::Unknown { .. })), "{status}");
     }
-    assert_eq!(mutation(&answer(401, "")), Verdict::TokenRefused);
+    assert_eq!(mutation(&answer(401, ""), "opened"), Verdict::TokenRefused);
     let slow = Answer { retry_after: Some(7), ..answer(429, "") };
     assert!(
-        matches!(mutation(&slow), Verdict::Is(Outcome::NotExecuted { wait: Wait::Asked(d), .. }) if d == Duration::from_secs(7))
+        matches!(mutation(&slow, "opened"), Verdict::Is(Outcome::NotExecuted { wait: Wait::Asked(d), .. }) if d == Duration::from_secs(7))
     );
 }
 
 fn list(nodes: &str, more: &str) -> Read {
     sessions(&answer(
         200,
-        &format!(r#"{{"data":{{"sessions":{{"nodes":[{nodes}],"pageInfo":{{"hasNextPage":{more}}}}}}}}}"#),
+        &format!(
+            r#"{{"data":{{"sessions":{{"nodes":[{nodes}],"pageInfo":{{"hasNextPage":{more}}}}},"device":{{"id":"x","cashDrawer":null,"activePaymentSession":null}}}}}}"#
+        ),
     ))
 }
 
@@ -159,4 +165,76 @@ fn a_read_that_is_told_to_slow_down_says_for_how_long() {
     );
     let denied = r#"{"errors":[{"message":"no","extensions":{"code":"ACCESS_DENIED"}}],"data":{"sessions":null}}"#;
     assert!(matches!(sessions(&answer(200, denied)), Read::Failed { retry_after: None, .. }));
+}
+
+fn device_of(device: &str, errors: &str) -> Read {
+    sessions(&answer(
+        200,
+        &format!(
+            r#"{{"data":{{"sessions":{{"nodes":[],"pageInfo":{{"hasNextPage":false}}}},"device":{device}}},"errors":{errors}}}"#
+        ),
+    ))
+}
+
+fn device_in(read: Read) -> Device {
+    let Read::Healthy(list) = read else { panic!("healthy: {read:?}") };
+    list.device
+}
+
+#[test]
+fn a_device_that_may_not_be_seen_is_told_from_one_that_is_not_there() {
+    let denied = |path: &str| format!(r#"[{{"path":{path},"extensions":{{"code":"ACCESS_DENIED"}}}}]"#);
+    assert_eq!(device_in(device_of("null", &denied(r#"["device"]"#))), Device::NotGranted);
+    let half = r#"{"id":"x","cashDrawer":null,"activePaymentSession":null}"#;
+    assert_eq!(device_in(device_of(half, &denied(r#"["device","cashDrawer"]"#))), Device::NotGranted);
+    assert_eq!(device_in(device_of("null", "[]")), Device::Missing);
+    assert!(matches!(device_of("null", &denied(r#"["sessions"]"#)), Read::Failed { .. }), "the sessions are needed");
+    let other = r#"[{"path":["device"],"extensions":{"code":"INTERNAL_SERVER_ERROR"}}]"#;
+    assert!(matches!(device_of("null", other), Read::Failed { .. }));
+}
+
+#[test]
+fn the_drawer_its_devices_and_the_active_session_are_read() {
+    let node = format!(
+        r#"{{"id":"d","cashDrawer":{{"id":"c","pointOfSaleDevices":{{"nodes":[{{"id":"d"}},{{"id":"e"}}]}}}},"activePaymentSession":{SESSION}}}"#
+    );
+    let Device::Known { drawer: Some(drawer), active: Some(active) } = device_in(device_of(&node, "[]")) else {
+        panic!("both are there")
+    };
+    assert_eq!((drawer.id.as_str(), drawer.devices.as_slice()), ("c", ["d".to_owned(), "e".to_owned()].as_slice()));
+    assert!(active.id.ends_with("/7"));
+}
+
+fn ledger_of(nodes: &str) -> ActivityRead {
+    activities(&answer(
+        200,
+        &format!(
+            r#"{{"data":{{"session":{{"id":"x","status":"OPEN","cashActivities":{{"nodes":[{nodes}],"pageInfo":{{"hasNextPage":false}}}}}}}}}}"#
+        ),
+    ))
+}
+
+#[test]
+fn of_a_ledger_only_mid_session_counts_are_counts_and_every_line_has_a_time() {
+    let line = |kind: &str, time: &str| {
+        format!(
+            r#"{{"__typename":"CashCountActivity","time":"{time}","countType":"{kind}","cashCounted":{{"amount":"150.0","currencyCode":"USD"}}}}"#
+        )
+    };
+    let sale = r#"{"__typename":"CashTransactionActivity","time":"2026-11-23T07:10:00Z"}"#;
+    let nodes = [line("MID_SESSION", "2026-11-23T07:20:00Z"), sale.to_owned(), line("OPENING", "2026-11-23T07:00:00Z")];
+    let ActivityRead::Healthy(ledger) = ledger_of(&nodes.join(",")) else { panic!("healthy") };
+    assert_eq!(ledger.counts.len(), 1);
+    assert_eq!(ledger.oldest, "2026-11-23T07:00:00Z".parse().ok());
+    assert!(ledger.open && ledger.complete);
+    assert!(matches!(ledger_of(r#"{"__typename":"CashTransactionActivity"}"#), ActivityRead::Failed { .. }));
+    assert!(matches!(activities(&answer(200, r#"{"data":{"session":null}}"#)), ActivityRead::Failed { .. }));
+}
+
+#[test]
+fn who_opened_is_said_only_where_shopify_says_it() {
+    let body = r#"{"data":{"session":{"openingStaffMember":{"id":"gid://shopify/StaffMember/7","name":"Kim"}}}}"#;
+    assert_eq!(opener(&answer(200, body)).as_deref(), Ok("Kim (StaffMember/7)"));
+    let denied = r#"{"errors":[{"message":"Access denied for openingStaffMember field.","path":["session","openingStaffMember"],"extensions":{"code":"ACCESS_DENIED"}}],"data":{"session":null}}"#;
+    assert!(opener(&answer(200, denied)).unwrap_err().contains("Access denied"));
 }
