@@ -608,9 +608,8 @@ fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
 /// make it empty again, and nothing in it is to be kept.
 fn first_start_was_cut_short(file: &Path) -> bool {
     const MAGIC: [u8; 8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
-    let mut beside = file.as_os_str().to_owned();
-    beside.push("-journal");
-    std::fs::read(beside).is_ok_and(|bytes| bytes.starts_with(&MAGIC) && bytes.get(16..20) == Some(&[0; 4]))
+    std::fs::read(damage::beside(file, "-journal"))
+        .is_ok_and(|bytes| bytes.starts_with(&MAGIC) && bytes.get(16..20) == Some(&[0; 4]))
 }
 
 /// Changes nothing: neither the file nor a log beside it.

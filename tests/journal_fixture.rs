@@ -3,7 +3,7 @@
 //! Each version that writes something new gets a fixture of its own: add what is new to [`story`], name the version in
 //! [`VERSION`], and make it once with
 //!
-//!     cargo test -p drawerbridge --test journal_fixture make -- --ignored
+//!     cargo test -p drawerbridge --test journal_fixture make -- --ignored --nocapture
 //!
 //! which leaves `tests/fixtures/journal-VERSION.db` and its export, `.jsonl`, and prints the line for [`FIXTURES`]. What is there
 //! is never made again: `make` refuses.
@@ -20,12 +20,12 @@ use drawerbridge::{
         record::{Record, Standing},
         refusal_prompt, variables,
     },
-    shift::event::{Counted, Event, Money, OpeningId, Pieces, SessionFacts, StartedBy},
+    shift::event::{Counted, Decision, Event, Money, OpeningId, Pieces, Preflight, SessionFacts, StartedBy},
 };
 use jiff::{SignedDuration, Timestamp};
 
 /// What [`make`] writes: the version, and a letter for what came to the story since.
-const VERSION: &str = "0.1.0";
+const VERSION: &str = "0.1.0-b";
 
 /// One journal of before.
 struct Fixture {
@@ -36,12 +36,21 @@ struct Fixture {
     unsettled: &'static [(u64, &'static str)],
 }
 
-const FIXTURES: &[Fixture] = &[Fixture {
-    name: "0.1.0",
-    rows: 53,
-    head: "da86b09c7118e66b717c135b6343eaa2c6948453410eb496d9d4674e498ffc75",
-    unsettled: &[(6, "unknown"), (7, "counted"), (8, "waiting")],
-}];
+const FIXTURES: &[Fixture] = &[
+    Fixture {
+        name: "0.1.0",
+        rows: 53,
+        head: "da86b09c7118e66b717c135b6343eaa2c6948453410eb496d9d4674e498ffc75",
+        unsettled: &[(6, "unknown"), (7, "counted"), (8, "waiting")],
+    },
+    // Mid-session counts, a person's decisions, stale counts, the preflight.
+    Fixture {
+        name: "0.1.0-b",
+        rows: 70,
+        head: "587768432087b1c89a0636bf02329db5a7b8df4d164a77bf1b4c989fc718edc7",
+        unsettled: &[(6, "unknown"), (7, "counted"), (8, "waiting"), (12, "waiting")],
+    },
+];
 
 fn id(n: u64) -> OpeningId {
     OpeningId::from_bits(n)
@@ -76,7 +85,8 @@ fn session(number: u32, status: &str, reference: Option<u64>) -> SessionFacts {
 }
 
 fn sending(n: u64, device: u32, attempt: u8, clock: WallClock) -> Event {
-    Event::OpeningSending { attempt, variables: variables(&id(n), &counted(device), clock), into: None, preflight: None }
+    let variables = variables(&id(n), &counted(device), clock);
+    Event::OpeningSending { attempt, variables, into: None, preflight: None }
 }
 
 fn slip(kind: &str) -> [Event; 2] {
@@ -216,6 +226,55 @@ fn story() -> Vec<(&'static str, u64, Vec<Event>)> {
             ],
         ),
         ("front-3", 8, vec![Event::SlipSending { kind: text("first") }]),
+        // 9: recorded as a mid-session count, after a look at everything there is to look at.
+        (
+            "front-4",
+            9,
+            vec![
+                Event::OpeningCounted(counted(4)),
+                Event::OpeningSending {
+                    attempt: 1,
+                    variables: variables(&id(9), &counted(4), WallClock::Trusted),
+                    into: Some(session(20, "OPEN", None)),
+                    preflight: Some(Preflight {
+                        drawer: Some(text("gid://shopify/CashDrawer/1")),
+                        shared_with: vec![text("gid://shopify/PointOfSaleDevice/5")],
+                        skew_s: Some(-3),
+                        api_version: Some(text("2026-04")),
+                        warnings: vec![text("the drawer is shared")],
+                    }),
+                },
+                Event::OpeningRecorded { how: text("found"), session: session(20, "OPEN", None) },
+            ],
+        ),
+        // 10: too old. 11, 13, 12: a person gave it up, said whose it is, wants it recorded.
+        (
+            "front-4",
+            10,
+            vec![
+                Event::OpeningCounted(counted(4)),
+                Event::OpeningStale { why: text("it waited for a day"), prompt: [text("COUNT AGAIN"), text("TOO OLD")] },
+            ],
+        ),
+        ("front-4", 11, asked(11, Decision::GiveUp, None)),
+        ("front-4", 13, asked(13, Decision::Link, Some(session(21, "CLOSED", Some(13))))),
+        ("front-4", 12, asked(12, Decision::RecordCount, Some(session(22, "OPEN", None)))),
+    ]
+}
+
+/// A person was asked, and decided.
+fn asked(n: u64, decision: Decision, session: Option<SessionFacts>) -> Vec<Event> {
+    let (by, why) = (text("Kim"), text("I looked"));
+    vec![
+        Event::OpeningCounted(counted(4)),
+        sending(n, 4, 1, WallClock::Trusted),
+        Event::OpeningNeedsAttention {
+            kind: text("ambiguous"),
+            why: text("one looks like it"),
+            prompt: [text("COUNT SAVED"), text("CALL THE MANAGER")],
+            session: session.clone(),
+        },
+        Event::OpeningResolved { by, why, decision, session },
     ]
 }
 
@@ -318,5 +377,5 @@ fn the_story_has_every_event_that_the_newest_fixture_has() {
     let of_story: std::collections::BTreeSet<_> =
         story().iter().flat_map(|(_, _, events)| events.iter().map(Event::name).collect::<Vec<_>>()).collect();
     assert_eq!(of_file, of_story);
-    assert!(of_file.len() >= 22, "{of_file:?}");
+    assert!(of_file.len() >= 25, "{of_file:?}");
 }

@@ -17,7 +17,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    APPLICATION_ID, Index, JournalError, chain, open_to_look,
+    APPLICATION_ID, Index, JournalError, chain, first_start_was_cut_short, open_to_look,
     stored::{COLUMNS, StoredRow},
     verify::{Places, Report, is_damage, quick_check},
 };
@@ -39,6 +39,9 @@ pub(super) fn look_before_writing(file: &Path, name: &str, index: Index) -> Resu
 }
 
 fn what_is_damaged(file: &Path, index: Index) -> Result<Option<String>, JournalError> {
+    if first_start_was_cut_short(file) {
+        return Ok(None);
+    }
     if is_empty(file) {
         // SQLite would take it for a new one and remove the log.
         let cut = !is_empty(&beside(file, "-wal"));

@@ -22,7 +22,7 @@ use super::{
     damage::{beside, quarantine},
     hold_place, insert, lock, make, open_to_read, set_and_read_back,
     stored::{COLUMNS, StoredRow, stored_after},
-    verify::{Report, examine_open, is_damage, verify},
+    verify::{Places, Report, examine_open, is_damage, verify},
 };
 use crate::{
     opening::MAX_ATTEMPTS,
@@ -286,11 +286,9 @@ impl Kept {
 
     /// Plays the rows through: who holds which place at the end, or the first row that takes a place that is not free.
     fn play(&self) -> Result<Result<Vec<OpeningId>, (i64, OpeningId)>, JournalError> {
-        let table = Connection::open_in_memory()?;
-        table.execute_batch(super::UNRESOLVED)?;
+        let places = Places::new()?;
         for (fields, event) in &self.rows {
-            let opening = fields.opening.as_deref().and_then(OpeningId::parse);
-            match hold_place(&table, opening.as_ref(), event) {
+            match places.apply(fields, event) {
                 Err(JournalError::Unresolved { opening, .. }) => {
                     let Some(holder) = OpeningId::parse(&opening) else {
                         return Err(JournalError::BadRow { seq: fields.seq });
@@ -300,8 +298,7 @@ impl Kept {
                 other => other?,
             }
         }
-        let mut query = table.prepare("SELECT opening FROM unresolved ORDER BY opening")?;
-        let held = query.query_map([], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let held: BTreeSet<String> = places.all()?.into_values().collect();
         Ok(Ok(held.iter().filter_map(|id| OpeningId::parse(id)).collect()))
     }
 

@@ -149,8 +149,20 @@ fn the_table_of_unsettled_openings_must_say_what_the_rows_say() {
     assert!(invented[0].2.contains("has 0000000009, which the rows do not"), "{invented:?}");
     let gone = forged("DROP TABLE unresolved");
     assert!(gone[0].2.contains("cannot be read"), "{gone:?}");
-    // Settled openings hold no place.
+    // A person wants it recorded after all: it holds its device's place again, by the count of before.
     let desk = desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    let by = || "Kim".to_owned();
+    let resolved = Event::OpeningResolved { by: by(), why: by(), decision: Decision::RecordCount, session: None };
+    for event in [counted("device-1"), confirmed(), resolved] {
+        journal.append(at(), "front-1", Some(&id(1)), &event).unwrap();
+    }
+    assert_eq!(journal.unresolved().unwrap(), [id(1)]);
+    assert_eq!(verify(&desk.path).unwrap(), (3, journal.head()));
+    drop(journal);
+    drop(Journal::open(&desk.path).unwrap());
+    // Settled openings hold no place.
+    let desk = self::desk();
     let mut journal = Journal::open(&desk.path).unwrap();
     journal.append(at(), "front-1", Some(&id(1)), &counted("device-1")).unwrap();
     journal.append(at(), "front-1", Some(&id(1)), &confirmed()).unwrap();

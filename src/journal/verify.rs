@@ -166,17 +166,21 @@ pub(super) fn quick_check(db: &Connection, most: usize) -> Result<Vec<String>, J
     }
 }
 
-/// The file, and not the disk or this program, is at fault.
+/// The file, or the disk under it, does not give back what was written.
 pub(super) fn is_damage(error: &JournalError) -> bool {
-    use rusqlite::ErrorCode as C;
+    use rusqlite::{Error as E, ErrorCode as C};
     let (JournalError::Read(cause) | JournalError::Write(cause)) = error else {
         return matches!(error, JournalError::BadRow { .. });
     };
-    if let rusqlite::Error::SqliteFailure(code, _) = cause {
-        // The last: a table or a column is gone.
-        return matches!(code.code, C::DatabaseCorrupt | C::NotADatabase) || code.extended_code == ffi::SQLITE_ERROR;
-    }
-    matches!(cause, rusqlite::Error::SqlInputError { .. } | rusqlite::Error::InvalidColumnType(..))
+    let by_code = cause.sqlite_error().is_some_and(|code| {
+        let unread = [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ, ffi::SQLITE_IOERR_CORRUPTFS];
+        // `SQLITE_ERROR`: a table or a column is gone.
+        matches!(code.code, C::DatabaseCorrupt | C::NotADatabase)
+            || code.extended_code == ffi::SQLITE_ERROR
+            || unread.contains(&code.extended_code)
+    });
+    // Something else than may be there.
+    by_code || matches!(cause, E::InvalidColumnType(..) | E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..))
 }
 
 /// Every row in the order of the numbers.
@@ -321,7 +325,19 @@ impl Places {
     pub(super) fn new() -> Result<Self, JournalError> {
         let table = Connection::open_in_memory()?;
         table.execute_batch(UNRESOLVED)?;
+        table.execute_batch("CREATE TABLE event (opening TEXT, name TEXT, body TEXT); CREATE INDEX o ON event(opening)")?;
         Ok(Self { table })
+    }
+
+    /// What one more event changes. The counts are kept, because a later event may take the place of the device that they
+    /// are for.
+    pub(super) fn apply(&self, fields: &chain::Fields, event: &Event) -> Result<(), JournalError> {
+        let opening = fields.opening.as_deref().and_then(OpeningId::parse);
+        if let (Some(opening), Event::OpeningCounted(_)) = (&opening, event) {
+            let mut kept = self.table.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3)")?;
+            kept.execute([opening.as_str(), &fields.name, &fields.body])?;
+        }
+        hold_place(&self.table, opening.as_ref(), event)
     }
 
     /// What one more row changes. A row that cannot be read, or that took a place that was not free, is told.
@@ -337,8 +353,7 @@ impl Places {
                 return Ok(());
             }
         };
-        let opening = row.fields.opening.as_deref().and_then(OpeningId::parse);
-        match hold_place(&self.table, opening.as_ref(), &event) {
+        match self.apply(&row.fields, &event) {
             Err(JournalError::Unresolved { device, opening: holder }) => {
                 let text = format!("row {seq} takes the place of {device}, which the opening {holder} still holds");
                 report.add(Wrong::Unresolved, Some(seq), text);

@@ -280,3 +280,28 @@ fn what_is_whole_in_a_damaged_journal_is_put_in_its_place_and_what_is_missing_is
     record.run(&["salvage"]).ended(75, &[], &["in use by another drawerbridge"]);
     drop(busy);
 }
+
+#[test]
+fn a_daemon_does_not_start_from_a_damaged_journal_and_says_the_way_out() {
+    let record = Record::new();
+    record.tamper("UPDATE event SET body = replace(body, '150.00', '950.00') WHERE seq = 4");
+    let before = std::fs::read(record.file()).unwrap();
+    let folder = record.folder.path();
+    let token = folder.join("access-token");
+    std::fs::write(&token, "shpat_test").unwrap();
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let config = r#"
+shop = { domain = "example.myshopify.com", currency = "USD", time_zone = "UTC", access_token_file = "access-token" }
+journal = { path = "journal.db" }
+api = { listen = "127.0.0.1:0" }
+staff = [{ name = "Robin", number = "1042", id = "gid://shopify/StaffMember/1" }]
+till = [{ name = "front-1", point_of_sale_device_id = "gid://shopify/PointOfSaleDevice/1" }]
+"#;
+    std::fs::write(folder.join("config.toml"), config).unwrap();
+    let refused = run(&["run", "--config", folder.join("config.toml").to_str().unwrap()]);
+    let refused =
+        refused.ended(1, &[], &["journal.db is damaged: row 4 does not fit its hash", "journal salvage", ".quarantine-"]);
+    assert_eq!(refused.stdout, "");
+    assert_eq!(std::fs::read(record.file()).unwrap(), before);
+    assert!(!folder.join("journal.db.addr").exists(), "nobody was told that it listens");
+}

@@ -145,7 +145,7 @@ async fn a_day_at_one_till_on_the_command_line() {
     assert!(listed.stdout.lines().all(|l| l.contains(&id) && l.contains("Z  front-1")), "{}", listed.stdout);
     let last = shop.run(&["journal", "list", "--till", "front-1", "--last", "2", "--json"]).ended(0, &[], &[]);
     assert_eq!(last.stdout.lines().count(), 2, "{}", last.stdout);
-    shop.run(&["journal", "verify"]).ended(0, &["none changed or moved up to event", "head "], &[]);
+    shop.run(&["journal", "verify"]).ended(0, &["none edited, removed or moved up to event", "head "], &[]);
 
     // What passes by itself: another daemon's journal, a cable that is out.
     shop.run(&["run"]).ended(75, &[], &["in use by another drawerbridge"]);
@@ -163,7 +163,7 @@ async fn a_day_at_one_till_on_the_command_line() {
 
 fn shop_is_shut(dir: &Path) {
     run_in(dir, &["status"]).ended(75, &[], &["no daemon runs"]);
-    run_in(dir, &["journal", "verify"]).ended(0, &["none changed"], &[]);
+    run_in(dir, &["journal", "verify"]).ended(0, &["none edited, removed or moved"], &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,5 +217,5 @@ async fn a_second_signal_ends_the_daemon_at_once_and_loses_nothing() {
     };
     assert_eq!(ended.code(), Some(1), "{ended}");
     run_in(bench.dir(), &["journal", "list"]).ended(0, &["opening.counted"], &[]);
-    run_in(bench.dir(), &["journal", "verify"]).ended(0, &["none changed"], &[]);
+    run_in(bench.dir(), &["journal", "verify"]).ended(0, &["none edited, removed or moved"], &[]);
 }

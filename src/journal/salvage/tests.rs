@@ -99,13 +99,13 @@ impl Desk {
             retry_first: Duration::from_secs(1),
             retry_max: Duration::from_secs(1),
         };
-        let now = clock::now();
         let rules = Rules {
-            shared_drawer: SharedDrawer::Warn,
+            shared_drawer: SharedDrawer::Deny,
             on_foreign_session: OnForeign::Ask,
             max_age: Duration::from_secs(3600),
             business_day: BusinessDay { zone: jiff::tz::TimeZone::UTC, starts: jiff::civil::time(4, 0, 0, 0) },
         };
+        let now = clock::now();
         Opening::resume(id(opening), &events, waits, &rules, now).unwrap().handle(now, Input::Go)
     }
 }
