@@ -251,7 +251,8 @@ async fn what_is_carried_out_twice_meets_itself_as_an_opening_and_is_two_lines_a
     let staff = opening()["staff"].clone();
     let answer = graphql(&api, count, json!({"id": session, "staff": staff})).await.json();
     assert_eq!(answer["data"]["counted"]["userErrors"], json!([]));
-    let lines = "query L($id: ID!) { pointOfSaleDevicePaymentSession(id: $id) { cashActivities(first: 9) { nodes { time } } } }";
+    let lines =
+        "query L($id: ID!) { pointOfSaleDevicePaymentSession(id: $id) { cashActivities(first: 9) { nodes { time } } } }";
     let nodes = |answer: Answer| {
         let nodes = &answer.json()["data"]["pointOfSaleDevicePaymentSession"]["cashActivities"]["nodes"];
         nodes.as_array().unwrap().len()

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 use drawerbridge_hil::admin::{Fault, Operation};
 
 /// One request of the client is given up after this.
-pub const TIMEOUT: Duration = Duration::from_millis(200);
+pub const TIMEOUT: Duration = Duration::from_millis(500);
 /// What is carried out late is carried out this much after its sender gave up: well within the quiet period.
 const AFTER_GIVING_UP: Duration = Duration::from_millis(20);
 
@@ -166,14 +166,6 @@ impl Trouble {
         }
     }
 
-    /// The mutation runs under it.
-    pub fn executes(&self) -> bool {
-        match self {
-            Self::Rig(_, fault) => fault.executes() && !matches!(fault, Fault::UserError(_)),
-            Self::Down => false,
-        }
-    }
-
     /// The code with which Shopify says no for good to an opening.
     pub fn refusal(&self) -> Option<&str> {
         match self {
@@ -226,7 +218,9 @@ impl fmt::Display for Cell {
 impl Cell {
     /// Every fault with every request that it means something for.
     pub fn all() -> Vec<Self> {
-        let of = |at: At| Trouble::all().into_iter().filter(move |t| t.strikes(at.operation())).map(move |trouble| Self { trouble, at });
+        let of = |at: At| {
+            Trouble::all().into_iter().filter(move |t| t.strikes(at.operation())).map(move |trouble| Self { trouble, at })
+        };
         At::ALL.into_iter().flat_map(of).collect()
     }
 
@@ -245,13 +239,9 @@ impl Cell {
             // Ours, and not the same in all points: nobody but a person can tell.
             At::FenceOurs if t.is("wrong-amount") => asked("ambiguous"),
             At::FenceForeign | At::Opener => asked("foreign_session"),
-            At::Preflight
-            | At::Unknown
-            | At::Negative
-            | At::FenceOurs
-            | At::PreflightAgain
-            | At::Token
-            | At::Echo => End::Confirmed,
+            At::Preflight | At::Unknown | At::Negative | At::FenceOurs | At::PreflightAgain | At::Token | At::Echo => {
+                End::Confirmed
+            }
         }
     }
 }
