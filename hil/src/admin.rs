@@ -125,7 +125,7 @@ pub struct RequestRow {
     pub variables: serde_json::Value,
     /// HTTP status of the answer; 0 if the connection ended without one.
     pub status: u16,
-    /// A mutation: it changed something. Anything else: it was carried out.
+    /// A mutation: it changed something; one that is carried out late has not yet. Anything else: it was carried out.
     pub executed: bool,
     /// The answer's body, as sent.
     pub body: String,
@@ -303,6 +303,15 @@ impl AdminApi {
     /// Tokens given out from now on are good for so many seconds.
     pub fn set_token_life(&self, seconds: u64) {
         self.shared.store().spec.token_life_s = seconds;
+    }
+
+    /// Begins anew as another shop on the same port: no session, no request, no token, no rule.
+    ///
+    /// # Errors
+    /// When the spec's currency or amount cannot be read; then nothing has changed.
+    pub fn start_over(&self, spec: AdminSpec) -> Result<(), String> {
+        *self.shared.store() = Store::new(spec)?;
+        Ok(())
     }
 
     /// Changes the shop. A currency or expected amount that cannot be read leaves those two as they were.

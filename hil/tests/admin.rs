@@ -1,6 +1,8 @@
 //! The Admin API's stand-in over real connections: what each fault does, what is refused and how, what headers say.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
-use drawerbridge_hil::admin::{AdminApi, AdminSpec, Fault, FaultRule, Operation};
+use std::time::Duration;
+
+use drawerbridge_hil::admin::{AdminApi, AdminEvent, AdminSpec, Fault, FaultRule, Operation};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -93,6 +95,11 @@ async fn token(api: &AdminApi) -> Answer {
     }
 }
 
+/// Waits, but not for ever.
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what}: still waiting"))
+}
+
 async fn api() -> AdminApi {
     AdminApi::spawn(AdminSpec::default()).await.unwrap()
 }
@@ -156,8 +163,9 @@ async fn each_fault_spoils_one_opening_in_its_own_way_and_the_next_one_is_answer
         ("user-error-REASON_CODE_NOT_FOUND", false, "200 \"REASON_CODE_NOT_FOUND\""),
     ];
     for (name, _) in Fault::NAMES {
-        // Reads that lag mean nothing for an opening, and have a test of their own.
-        assert!(*name == "lag-reads" || faults.iter().any(|(listed, ..)| listed.split(':').next() == Some(name)), "{name}");
+        // Reads that lag mean nothing for an opening, and what comes late or twice leaves more behind: tests of their own.
+        let elsewhere = ["lag-reads", "late", "twice"].contains(name);
+        assert!(elsewhere || faults.iter().any(|(listed, ..)| listed.split(':').next() == Some(name)), "{name}");
     }
     for (name, executed, seen) in faults {
         let api = api().await;
@@ -201,6 +209,67 @@ async fn a_read_that_lags_does_not_show_the_newest_session() {
         |answer: Answer| answer.json()["data"]["pointOfSaleDevicePaymentSessions"]["nodes"].as_array().unwrap().len();
     assert_eq!(nodes(graphql(&api, READ, json!({})).await), 0);
     assert_eq!(nodes(graphql(&api, READ, json!({})).await), 1);
+}
+
+#[tokio::test]
+async fn what_is_carried_out_late_is_not_there_when_its_sender_gives_up_and_is_remembered_once() {
+    let api = api().await;
+    let mut told = api.events();
+    api.fault(once("late:80ms", Operation::Open));
+    assert!(matches!(graphql_end(&api, TOKEN, OPEN, opening()).await, End::Closed));
+    let opened = async {
+        loop {
+            if let Ok(AdminEvent::Session(row)) = told.recv().await {
+                return row;
+            }
+        }
+    };
+    assert_eq!(soon("the late session", opened).await.note.as_deref(), opening()["note"].as_str());
+    let executed = async {
+        while !api.requests().iter().any(|row| row.executed) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the request is remembered as executed", executed).await;
+    assert_eq!((api.requests().len(), api.sessions().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_is_carried_out_twice_meets_itself_as_an_opening_and_is_two_lines_as_a_count() {
+    let api = api().await;
+    api.fault(once("twice", Operation::Open));
+    let answer = graphql(&api, OPEN, opening()).await.json();
+    assert_eq!(answer["data"]["opened"]["userErrors"][0]["code"], "ALREADY_OPEN");
+    assert!(api.requests().pop().unwrap().executed, "the first one was");
+    let session = api.sessions().pop().unwrap().gid;
+
+    api.fault(once("twice", Operation::Open));
+    api.fault(once("twice", Operation::Count));
+    let count = "mutation Count($id: ID!, $staff: ID!) { counted: pointOfSaleDevicePaymentSessionCount(
+        pointOfSaleDevicePaymentSessionId: $id, staffMemberId: $staff, balance: {amount: \"5.00\", currencyCode: USD}
+    ) { userErrors { code } } }";
+    let staff = opening()["staff"].clone();
+    let answer = graphql(&api, count, json!({"id": session, "staff": staff})).await.json();
+    assert_eq!(answer["data"]["counted"]["userErrors"], json!([]));
+    let lines =
+        "query L($id: ID!) { pointOfSaleDevicePaymentSession(id: $id) { cashActivities(first: 9) { nodes { time } } } }";
+    let nodes = |answer: Answer| {
+        let nodes = &answer.json()["data"]["pointOfSaleDevicePaymentSession"]["cashActivities"]["nodes"];
+        nodes.as_array().unwrap().len()
+    };
+    assert_eq!(nodes(graphql(&api, lines, json!({"id": session})).await), 3, "opened, and counted twice");
+}
+
+#[tokio::test]
+async fn a_shop_that_starts_over_has_forgotten_everything() {
+    let api = api().await;
+    graphql(&api, OPEN, opening()).await;
+    api.fault(once("html", Operation::Any));
+    api.start_over(AdminSpec { device_ids: vec![9], ..AdminSpec::default() }).unwrap();
+    assert!(api.sessions().is_empty() && api.requests().is_empty());
+    let answer = graphql(&api, OPEN, opening()).await.json();
+    assert_eq!(answer["data"]["opened"]["userErrors"][0]["code"], "POINT_OF_SALE_DEVICE_NOT_FOUND");
+    assert!(api.start_over(AdminSpec { expected: "much".into(), ..AdminSpec::default() }).is_err());
 }
 
 #[tokio::test]

@@ -6,11 +6,13 @@ use std::time::Duration;
 pub enum Operation {
     /// Documents with `pointOfSaleDevicePaymentSessionOpen`.
     Open,
+    /// The other mutations: of a till, `pointOfSaleDevicePaymentSessionCount`.
+    Count,
     /// Every query.
     Read,
     /// The token endpoint.
     Token,
-    /// All of them, and the other mutations.
+    /// All of them.
     Any,
 }
 
@@ -80,11 +82,19 @@ pub enum Fault {
     WrongAmount,
     /// Carried out; HTTP 200, said to be JSON, is not.
     NotJson,
-    /// A read does not show sessions younger than this.
+    /// A read does not show sessions younger than this, nor lines of a ledger.
     LagReads {
         /// The age from which they show.
         for_: Duration,
     },
+    /// Silence; the mutation is carried out only after this long, whether or not anybody still waits for an answer, and
+    /// there is none.
+    Late {
+        /// After how long it is carried out.
+        for_: Duration,
+    },
+    /// Carried out twice, as when a proxy sends it again; the answer is the second one's.
+    Twice,
 }
 
 /// What a request is, for picking a rule.
@@ -101,6 +111,8 @@ pub(super) enum Kind {
 const STALL: Duration = Duration::from_secs(60);
 /// A guess: read-after-write lag is not documented.
 const LAG: Duration = Duration::from_secs(5);
+/// As long as Shopify works on a request. Source: as for [`STALL`].
+const LATE: Duration = Duration::from_secs(10);
 
 impl Fault {
     /// Every name with what it means, for `--help` and for lists.
@@ -132,7 +144,9 @@ impl Fault {
         ("internal-error-after", "HTTP 200 with INTERNAL_SERVER_ERROR although it was carried out"),
         ("wrong-amount", "carried out; the answer shows another amount than was sent"),
         ("not-json", "carried out; the answer is not JSON"),
-        ("lag-reads", "reads do not show sessions younger than 5 seconds"),
+        ("lag-reads", "reads do not show sessions younger than 5 seconds, nor counts"),
+        ("late", "silence; carried out 10 seconds later, when nobody waits any more"),
+        ("twice", "carried out twice, as by a proxy; the answer is the second one's"),
         ("user-error-POINT_OF_SALE_DEVICE_NOT_FOUND", "refused: the device is not known"),
         ("user-error-NO_CASH_DRAWER_ASSOCIATED", "refused: the device has no cash drawer"),
         ("user-error-NOT_SAVED", "refused: not saved"),
@@ -143,7 +157,7 @@ impl Fault {
     ];
 
     /// Reads a name. `user-error-CODE` takes any code in capitals. A number after a colon sets what has one:
-    /// `429:5`, `stall-after:3`, `lag-reads:10` (seconds) or `stall-after:500ms`.
+    /// `429:5`, `stall-after:3`, `late:3`, `lag-reads:10` (seconds) or `stall-after:500ms`.
     pub fn from_name(name: &str) -> Option<Fault> {
         if let Some(code) = name.strip_prefix("user-error-") {
             let good = !code.is_empty() && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
@@ -157,6 +171,8 @@ impl Fault {
             ("stall-before", value) => Fault::Stall { after: false, for_: value.unwrap_or(STALL) },
             ("stall-after", value) => Fault::Stall { after: true, for_: value.unwrap_or(STALL) },
             ("lag-reads", value) => Fault::LagReads { for_: value.unwrap_or(LAG) },
+            ("late", value) => Fault::Late { for_: value.unwrap_or(LATE) },
+            ("twice", None) => Fault::Twice,
             ("429", value) => {
                 Fault::TooMany { retry_after_s: u32::try_from(value.map_or(1, |value| value.as_secs())).ok()? }
             }
@@ -212,13 +228,21 @@ impl Fault {
             | Fault::InternalError
             | Fault::InternalErrorAfter
             | Fault::WrongAmount => kind != Kind::Token,
-            Fault::UserError(_) | Fault::SessionNull => matches!(kind, Kind::Open | Kind::OtherMutation),
+            Fault::UserError(_) | Fault::SessionNull | Fault::Late { .. } | Fault::Twice => {
+                matches!(kind, Kind::Open | Kind::OtherMutation)
+            }
             Fault::LagReads { .. } => kind == Kind::Read,
         }
     }
 
-    /// Whether the request is carried out under this fault.
-    pub(super) fn executes(&self) -> bool {
+    /// Whether this fault can strike such a request.
+    pub fn strikes(&self, on: Operation) -> bool {
+        let kinds = [Kind::Open, Kind::OtherMutation, Kind::Read, Kind::Token];
+        kinds.into_iter().any(|kind| on.covers(kind) && self.fits(kind))
+    }
+
+    /// Whether the request is carried out under this fault; late, too.
+    pub fn executes(&self) -> bool {
         match self {
             Fault::DropAfter
             | Fault::Html
@@ -230,7 +254,9 @@ impl Fault {
             | Fault::UserError(_)
             | Fault::WrongAmount
             | Fault::NotJson
-            | Fault::LagReads { .. } => true,
+            | Fault::LagReads { .. }
+            | Fault::Late { .. }
+            | Fault::Twice => true,
             Fault::Http { after, .. } | Fault::Stall { after, .. } => *after,
             Fault::DropBefore
             | Fault::Throttled
@@ -243,15 +269,21 @@ impl Fault {
     }
 }
 
-impl FaultRule {
-    pub(super) fn matches(&self, kind: Kind) -> bool {
-        let on = match self.on {
+impl Operation {
+    fn covers(self, kind: Kind) -> bool {
+        match self {
             Operation::Open => kind == Kind::Open,
+            Operation::Count => kind == Kind::OtherMutation,
             Operation::Read => kind == Kind::Read,
             Operation::Token => kind == Kind::Token,
             Operation::Any => true,
-        };
-        on && self.times > 0 && self.fault.fits(kind)
+        }
+    }
+}
+
+impl FaultRule {
+    pub(super) fn matches(&self, kind: Kind) -> bool {
+        self.on.covers(kind) && self.times > 0 && self.fault.fits(kind)
     }
 }
 
@@ -297,6 +329,10 @@ mod tests {
         let lag = FaultRule { on: Operation::Any, fault: Fault::LagReads { for_: LAG }, times: 1 };
         assert!(lag.matches(Kind::Read));
         assert!(!lag.matches(Kind::Open));
+        let late = FaultRule { on: Operation::Any, fault: Fault::Late { for_: LATE }, times: 1 };
+        assert!(late.matches(Kind::OtherMutation) && !late.matches(Kind::Read));
+        let count = FaultRule { on: Operation::Count, fault: Fault::Twice, times: 1 };
+        assert!(count.matches(Kind::OtherMutation) && !count.matches(Kind::Open) && !count.matches(Kind::Read));
         let spent = FaultRule { on: Operation::Any, fault: Fault::Html, times: 0 };
         assert!(!spent.matches(Kind::Read));
     }

@@ -1,6 +1,8 @@
 //! One request in, one outcome out: routing, token, faults, the schema's checks, the answer's shape.
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_graphql::Variables;
 use async_graphql_parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection};
@@ -27,7 +29,7 @@ pub async fn respond(shared: &Arc<Shared>, request: Request) -> Outcome {
     let mut outcome = match (request.method.as_str(), request.path.as_str()) {
         ("POST", "/admin/oauth/access_token") => at_token_endpoint(shared, &request, &mut row),
         ("GET", "/admin/oauth/access_scopes.json") => access_scopes(shared, &request, &mut row),
-        ("POST", path) if serves(path) => at_graphql(shared, &request, &mut row).await,
+        ("POST", path) if serves(path) => at_graphql(shared, &request, &mut row, true).await,
         _ => Outcome::Answer(Answer::json(404, &json!({"errors": "Not Found"}))),
     };
     let (status, body) = match &mut outcome {
@@ -108,7 +110,18 @@ struct Asked {
     operation_name: Option<String>,
 }
 
-async fn at_graphql(shared: &Arc<Shared>, request: &Request, row: &mut Row) -> Outcome {
+/// Carries the request out when its sender has long given up; what is remembered of it says so from then on.
+fn carry_out_late(shared: Arc<Shared>, request: Request, after: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        tokio::time::sleep(after).await;
+        let mut row = Row { operation: String::new(), variables: Value::Null, executed: false };
+        drop(at_graphql(&shared, &request, &mut row, false).await);
+        shared.store().executed_late(request.at, row.executed);
+    })
+}
+
+/// `may_fail`: the rules for faults are looked at.
+async fn at_graphql(shared: &Arc<Shared>, request: &Request, row: &mut Row, may_fail: bool) -> Outcome {
     let asked = read_body(request);
     if let Ok(asked) = &asked {
         row.variables = Value::Object(asked.variables.clone());
@@ -123,7 +136,11 @@ async fn at_graphql(shared: &Arc<Shared>, request: &Request, row: &mut Row) -> O
         return Outcome::Answer(versioned(unauthorized()));
     }
     let kind = operation.map_or(Kind::Read, |(_, operation)| kind_of(operation));
-    let fault = shared.store().take_fault(kind);
+    let fault = if may_fail { shared.store().take_fault(kind) } else { None };
+    if let Some(Fault::Late { for_ }) = fault {
+        tokio::spawn(carry_out_late(Arc::clone(shared), request.clone(), for_));
+        return Outcome::Silence(for_);
+    }
     let root = operation.and_then(|(_, operation)| root_field(operation));
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.executes()) {
         return spoiled(fault, Answer::json(200, &Value::Null), root.as_ref());
@@ -131,7 +148,17 @@ async fn at_graphql(shared: &Arc<Shared>, request: &Request, row: &mut Row) -> O
     let answer = match (&asked, &document) {
         (Err(refusal), _) => refusal.clone(),
         (Ok(_), Some((asked, Ok(document)))) => match operation {
-            Some((_, operation)) => execute(shared, asked, document, operation, fault.as_ref(), row).await,
+            Some((_, operation)) => {
+                let first = if fault == Some(Fault::Twice) {
+                    drop(execute(shared, asked, document, operation, None, row).await);
+                    row.executed
+                } else {
+                    false
+                };
+                let answer = execute(shared, asked, document, operation, fault.as_ref(), row).await;
+                row.executed |= first;
+                answer
+            }
             None => failed(vec![json!({"message": "An operation name is required"})]),
         },
         (Ok(_), Some((_, Err(problem)))) => failed(vec![told(problem)]),
@@ -390,7 +417,7 @@ fn spoiled(fault: &Fault, answer: Answer, root: Option<&Root>) -> Outcome {
     let answer = match fault {
         Fault::DropBefore => return Outcome::Reset,
         Fault::DropAfter => return Outcome::Close,
-        Fault::Stall { after: _, for_ } => return Outcome::Silence(*for_),
+        Fault::Stall { after: _, for_ } | Fault::Late { for_ } => return Outcome::Silence(*for_),
         Fault::CutJson => return Outcome::Cut(versioned(answer)),
         Fault::Http { status: 402, after: _ } => Answer::json(402, &json!({"errors": "Unavailable Shop"})),
         Fault::Http { status: 403, after: _ } => {
@@ -417,7 +444,8 @@ fn spoiled(fault: &Fault, answer: Answer, root: Option<&Root>) -> Outcome {
         | Fault::AccessDeniedAfter
         | Fault::SessionNull
         | Fault::WrongAmount
-        | Fault::LagReads { .. } => answer,
+        | Fault::LagReads { .. }
+        | Fault::Twice => answer,
     };
     Outcome::Answer(versioned(answer))
 }

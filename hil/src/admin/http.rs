@@ -16,6 +16,7 @@ const HEAD_LIMIT: usize = 32 * 1024;
 const BODY_LIMIT: usize = 1024 * 1024;
 
 /// A request, read to its last byte.
+#[derive(Debug, Clone)]
 pub struct Request {
     /// When its first byte came.
     pub at: Instant,

@@ -31,7 +31,7 @@ pub fn build() -> AdminSchema {
 /// What one request is to see, and what it leaves behind.
 #[derive(Default)]
 pub struct Scope {
-    /// Sessions younger than this do not show in reads.
+    /// Sessions and lines younger than this do not show in reads.
     pub lag: Option<Duration>,
     /// Sessions show another amount than was counted.
     pub wrong_amount: bool,
@@ -51,10 +51,14 @@ fn scope<'a>(ctx: &'a Context<'_>) -> &'a Scope {
     ctx.data_unchecked::<Arc<Scope>>()
 }
 
-/// The sessions this request can see.
+/// The sessions this request can see, with the lines of theirs that it can see.
 fn visible(ctx: &Context<'_>, store: &Store) -> Vec<Session> {
     let lag = scope(ctx).lag.unwrap_or_default();
-    store.sessions.iter().filter(|session| session.created.elapsed() >= lag).cloned().collect()
+    let mut seen: Vec<Session> = store.sessions.iter().filter(|one| one.created.elapsed() >= lag).cloned().collect();
+    for session in &mut seen {
+        session.lines.retain(|line| line.created.elapsed() >= lag);
+    }
+    seen
 }
 
 /// The number in an id of that type; an id of another type is an error of its own, not a "not found".

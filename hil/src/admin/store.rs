@@ -64,6 +64,8 @@ pub struct CashLine {
     pub expected: Decimal,
     pub staff: u64,
     pub time: i64,
+    /// When it was stored, for reads that lag.
+    pub created: Instant,
 }
 
 /// What kind of line.
@@ -235,7 +237,8 @@ impl Store {
         let Opening { device, staff, amount, time, note, by } = opening;
         let id = 1_001 + u64::try_from(self.sessions.len()).unwrap_or(u64::MAX - 1_001);
         let expected = self.expected;
-        let line = CashLine { what: LineKind::OpeningCount, cash: amount, expected, staff, time };
+        let created = line::now();
+        let line = CashLine { what: LineKind::OpeningCount, cash: amount, expected, staff, time, created };
         let session = Session {
             id,
             device,
@@ -247,7 +250,7 @@ impl Store {
             by,
             closing: None,
             lines: vec![line],
-            created: line::now(),
+            created,
         };
         let row = session.row(&self.spec.currency);
         self.sessions.push(session);
@@ -259,7 +262,8 @@ impl Store {
         let currency = self.spec.currency.clone();
         let session = self.session_mut(id).filter(|session| session.closing.is_none())?;
         let expected = session.expected_now();
-        session.lines.push(CashLine { what: LineKind::ClosingCount, cash: counted, expected, staff, time });
+        let created = line::now();
+        session.lines.push(CashLine { what: LineKind::ClosingCount, cash: counted, expected, staff, time, created });
         session.closing = Some(Closing { time, staff, note, counted, expected });
         Some(session.row(&currency))
     }
@@ -300,6 +304,13 @@ impl Store {
     /// Takes `cost` points; what is left, or the error with what is there.
     pub fn spend(&mut self, cost: u64) -> Result<u64, u64> {
         self.bucket.spend(cost, line::now())
+    }
+
+    /// What came then is carried out only now.
+    pub fn executed_late(&mut self, at: Instant, executed: bool) {
+        if let Some(row) = self.requests.iter_mut().find(|row| row.at == at) {
+            row.executed = executed;
+        }
     }
 
     pub fn note_request(&mut self, row: RequestRow) {

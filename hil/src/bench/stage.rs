@@ -133,6 +133,7 @@ impl Stage {
                 let fault = Fault::from_name(name).ok_or_else(|| format!("there is no fault `{name}`"))?;
                 let on = match on {
                     On::Open => Operation::Open,
+                    On::Count => Operation::Count,
                     On::Read => Operation::Read,
                     On::Token => Operation::Token,
                     On::Any => Operation::Any,

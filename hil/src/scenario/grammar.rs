@@ -61,7 +61,7 @@ sentences! {
     "badge {CODE}", "a badge is scanned" => |a| act(A::Badge(a[0].clone()));
     "api drops the answer after executing", "the next opening runs, and its answer is lost" => |_| fault("drop-after", 1, On::Open);
     "api drops the request before executing", "the next opening is lost on its way" => |_| fault("drop-before", 1, On::Open);
-    "api fault {NAME rest}", "NAME [times N | for ever] [on open | read | token | any]; see `faults`" => |a| named_fault(&a[0]);
+    "api fault {NAME rest}", "NAME [times N | for ever] [on open | count | read | token | any]; see `faults`" => |a| named_fault(&a[0]);
     "api goes down", "the API refuses connections" => |_| act(A::ApiDown(true));
     "api comes back", "it accepts them again" => |_| act(A::ApiDown(false));
     "api healthy", "no fault is left" => |_| act(A::ApiHealthy);
@@ -341,10 +341,11 @@ fn named_fault(text: &str) -> Result<Verb, String> {
             ["on", which, more @ ..] => {
                 on = match *which {
                     "open" => On::Open,
+                    "count" => On::Count,
                     "read" => On::Read,
                     "token" => On::Token,
                     "any" => On::Any,
-                    other => return Err(format!("a fault is on open, read, token or any, not on `{other}`")),
+                    other => return Err(format!("a fault is on open, count, read, token or any, not on `{other}`")),
                 };
                 more
             }

@@ -172,6 +172,7 @@ mod tests {
         assert_eq!(verb("api fault drop-after"), fault(1, On::Open));
         assert_eq!(verb("api fault drop-after times 3 on read"), fault(3, On::Read));
         assert_eq!(verb("api fault drop-after on any for ever"), fault(u32::MAX, On::Any));
+        assert_eq!(verb("api fault drop-after on count"), fault(1, On::Count));
         assert!(step(1, "api fault drop-dead").unwrap_err().contains("drop-after"));
     }
 

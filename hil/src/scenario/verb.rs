@@ -49,7 +49,7 @@ pub enum Action {
         name: String,
         /// How often; `u32::MAX` is for ever.
         times: u32,
-        /// `open`, `read`, `token` or `any`.
+        /// `open`, `count`, `read`, `token` or `any`.
         on: On,
     },
     /// The API refuses connections (`true`), or is there again.
@@ -347,6 +347,8 @@ pub enum PaperIs {
 pub enum On {
     /// The opening mutation.
     Open,
+    /// The other mutations: a count in a session that is open already.
+    Count,
     /// Reads.
     Read,
     /// The token endpoint.

@@ -7,7 +7,7 @@ use drawerbridge_hil::admin::{AdminApi, Fault, FaultRule, Operation};
 const API_DOWN: &str = "api-down";
 /// A lost answer whose session reads do not show for a while.
 const LAG_READS: &str = "lag-reads";
-/// How much longer than the lag the quiet period is: what a read does not show then is not there.
+/// How much longer than the lag the quiet period is: what a read does not show then is not there, and will not be.
 const BEYOND_THE_LAG: Duration = Duration::from_secs(2);
 /// Longer than the worst fault takes with the demo's waits, a lag and a wait that Shopify asks for aside.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -61,8 +61,11 @@ impl Plot {
 
     /// Settings of `[timing]` that this needs.
     pub(super) fn timing(&self) -> Option<(String, String)> {
-        let Self::Lag(lag) = self else { return None };
-        Some(("quiet_period".to_owned(), format!("{}ms", (*lag + BEYOND_THE_LAG).as_millis())))
+        let lag = match self {
+            Self::Lag(lag) | Self::Fault(Fault::Late { for_: lag }) => *lag,
+            Self::Smooth | Self::ApiDown | Self::Fault(_) => return None,
+        };
+        Some(("quiet_period".to_owned(), format!("{}ms", (lag + BEYOND_THE_LAG).as_millis())))
     }
 
     /// Sets the simulated shop up.
@@ -136,7 +139,9 @@ impl Plot {
                 | Fault::InternalErrorAfter
                 | Fault::WrongAmount
                 | Fault::NotJson
-                | Fault::LagReads { .. } => confirmed(1, 1..=2),
+                | Fault::LagReads { .. }
+                | Fault::Late { .. }
+                | Fault::Twice => confirmed(1, 1..=2),
                 Fault::DropBefore
                 | Fault::Http { after: false, .. }
                 | Fault::Stall { after: false, .. }
@@ -151,7 +156,7 @@ impl Plot {
     pub(super) fn patience(&self) -> Duration {
         LONGEST
             + match self {
-                Self::Lag(lag) => *lag,
+                Self::Lag(lag) | Self::Fault(Fault::Late { for_: lag }) => *lag,
                 Self::Fault(Fault::TooMany { retry_after_s }) => Duration::from_secs(u64::from(*retry_after_s)),
                 Self::Smooth | Self::ApiDown | Self::Fault(_) => Duration::ZERO,
             }
@@ -188,6 +193,8 @@ fn did(fault: &Fault) -> String {
         Fault::WrongAmount => "the shop opens the session, and its answer shows another amount",
         Fault::NotJson => "the shop opens the session, and something that is not JSON comes back",
         Fault::LagReads { .. } => "the shop opens the session, and reads do not show it at once",
+        Fault::Late { .. } => "silence; the shop opens the session when nobody waits for its answer any more",
+        Fault::Twice => "the request comes twice; the shop opens the session, and answers the second one",
     };
     text.to_owned()
 }

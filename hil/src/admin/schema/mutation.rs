@@ -14,6 +14,7 @@ use crate::admin::AdminEvent;
 use crate::admin::access::{READ_CASH, WRITE_CASH, need};
 use crate::admin::schema::reason;
 use crate::admin::store::{CashLine, LineKind, Opening, Session, Store, number_in};
+use crate::line;
 
 /// Longest note taken, in characters. Ours: the real limit is not documented.
 const NOTE_LIMIT: usize = 255;
@@ -322,8 +323,8 @@ fn add_line(
     let Checked { staff, amount, time, reason } = check(&store, entry)?;
     let number = session_for(&store, id, time)?;
     let session = store.session_mut(number).ok_or_else(|| No::Failed(Error::new("the session is gone")))?;
-    let line =
-        CashLine { what: kind(reason), cash: amount.unwrap_or_default(), expected: session.expected_now(), staff, time };
+    let (what, cash, expected) = (kind(reason), amount.unwrap_or_default(), session.expected_now());
+    let line = CashLine { what, cash, expected, staff, time, created: line::now() };
     session.lines.push(line);
     Ok(session.clone())
 }
