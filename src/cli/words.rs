@@ -1,7 +1,7 @@
 //! How journal events and API answers are put for people: times, money and ids without JSON around them.
 use serde_json::{Map, Value};
 
-use crate::money::{Amount, Currency};
+use crate::money::with_decimals;
 
 /// Fields that stand at the line's beginning.
 const AT_THE_FRONT: [&str; 4] = ["seq", "at", "till", "name"];
@@ -77,22 +77,13 @@ fn value_text(key: &str, value: &Value) -> String {
 fn object_text(fields: &Map<String, Value>) -> String {
     let field = |name: &str| fields.get(name).map(|value| value_text(name, value));
     if let (Some(amount), Some(currency)) = (field("amount"), field("currency").or_else(|| field("currencyCode"))) {
-        return money(&amount, &currency);
+        return with_decimals(&amount, &currency);
     }
     if let (Some(face), Some(pieces)) = (field("denomination"), field("pieces")) {
         return format!("{pieces} x {face}");
     }
     let some = fields.iter().filter(|(_, value)| !value.is_null());
     some.map(|(key, value)| format!("{key} {}", value_text(key, value))).collect::<Vec<_>>().join(", ")
-}
-
-/// With the currency's decimals: Shopify drops trailing zeros.
-fn money(amount: &str, currency: &str) -> String {
-    let exact = || {
-        let number: rust_decimal::Decimal = amount.parse().ok()?;
-        Amount::parse(&number.normalize().to_string(), Currency::from_code(currency)?).ok()
-    };
-    exact().map_or_else(|| format!("{amount} {currency}"), |exact| format!("{exact} {currency}"))
 }
 
 /// Where an opening's slip stands, when somebody may wonder: a printed one, or one that nobody owes, needs no word.
@@ -105,6 +96,48 @@ pub(super) fn slip(opening: &Value) -> Option<String> {
             Some(format!("slip not proven: look at the paper, else `drawerbridge reprint {id}`"))
         }
         _ => None,
+    }
+}
+
+/// Whether somebody has to move about an opening, and how: the exact command where there is one.
+pub(super) fn what_to_do(opening: &Value) -> Option<String> {
+    let session = text(opening, "session_id").rsplit('/').next().filter(|n| !n.is_empty()).map(visible);
+    let known = match text(opening, "state") {
+        "started" => "to do: count at the till, or give it up with Clear",
+        "counted" | "sending" => "nothing to do: Shopify is being asked",
+        "waiting" => "nothing to do: it is sent as soon as Shopify can be reached; the shift may begin",
+        "unknown" => "nothing to do: Shopify's sessions are read before anything is sent again",
+        "refused" => "to do: mend what Shopify names, then open the drawer and count again",
+        "cancelled" => "to do: open the drawer to begin again",
+        "stale" => "to do: count again: the drawer's next opening asks for it",
+        "recorded" => {
+            let session = session.map(|n| format!(" {n}")).unwrap_or_default();
+            return Some(format!(
+                "nothing to do: it stands as a mid-session count in session{session}, opened by somebody else"
+            ));
+        }
+        "needs_attention" => return Some(decide(opening, session.as_deref())),
+        _ => return None,
+    };
+    Some(known.to_owned())
+}
+
+/// The decision that fits what is in the way, and the others.
+fn decide(opening: &Value, session: Option<&str>) -> String {
+    let command = format!("drawerbridge openings resolve {}", visible(text(opening, "id")));
+    match (text(opening, "attention"), session) {
+        ("foreign_session", Some(n)) => {
+            format!(
+                "to do: decide: `{command} --record-count {n} --why TEXT`, or --give-up, or --link {n} if it is this count's"
+            )
+        }
+        ("ambiguous" | "duplicate", Some(n)) => {
+            format!(
+                "to do: look at session {n}, then decide: `{command} --link {n} --why TEXT` if it is this count's, or --give-up"
+            )
+        }
+        ("", _) => format!("nothing in the way any more: its session was closed; `{command} --give-up --why TEXT` says so"),
+        (_, _) => format!("to do: decide: `{command} --give-up --why TEXT`, or --link SESSION if one is this count's"),
     }
 }
 
