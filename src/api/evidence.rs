@@ -288,3 +288,113 @@ fn short(id: &str) -> &str {
 fn number(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::shift::event::{OpeningId, sample};
+
+    fn rows(events: Vec<Event>) -> Vec<Row> {
+        let row = |(seq, event)| {
+            let opening = Some(OpeningId::from_bits(1));
+            Row { seq, at: Timestamp::UNIX_EPOCH, till: "front-1".into(), opening, event }
+        };
+        (1..).zip(events).map(row).collect()
+    }
+
+    fn of(edge: Option<&Row>, events: Vec<Event>) -> Chain {
+        let rows = rows(events);
+        let record = Record::read(&OpeningId::from_bits(1), rows.iter().map(|r| (r.at, &r.event))).unwrap();
+        let hashes = rows.iter().chain(edge).map(|row| (row.seq, [7; 32])).collect();
+        chain(&record, edge, &rows, &hashes)
+    }
+
+    fn started() -> Event {
+        Event::OpeningStarted { by: StartedBy::Drawer }
+    }
+
+    fn counted() -> Event {
+        Event::OpeningCounted(sample::counted())
+    }
+
+    fn intent() -> Event {
+        let variables = serde_json::json!({ "note": "[db:0000000001]" });
+        let preflight = Preflight {
+            drawer: Some("gid://shopify/CashDrawer/1".into()),
+            shared_with: vec!["gid://shopify/PointOfSaleDevice/2".into()],
+            skew_s: Some(-300),
+            api_version: Some("2026-07".into()),
+            warnings: vec!["look at it".into()],
+        };
+        Event::OpeningSending { attempt: 1, variables, into: None, preflight: Some(preflight) }
+    }
+
+    fn slip() -> [Event; 2] {
+        let kind = || "first".to_owned();
+        [Event::SlipSending { kind: kind() }, Event::SlipPrinted { kind: kind(), proof: "GS r".into() }]
+    }
+
+    #[test]
+    fn a_whole_chain_lacks_nothing() {
+        let edge = Row {
+            seq: 0,
+            at: Timestamp::UNIX_EPOCH,
+            till: "front-1".into(),
+            opening: None,
+            event: Event::DrawerOpened { by: "key".into() },
+        };
+        let [begun, printed] = slip();
+        let whole = of(Some(&edge), vec![started(), counted(), intent(), sample::confirmed(), begun, printed]);
+        assert_eq!(whole.missing, [] as [&str; 0]);
+        let steps: Vec<_> = whole.steps.iter().map(|step| step.step).collect();
+        assert_eq!(steps, ["drawer", "started", "counted", "intent", "confirmed", "slip"]);
+        assert_eq!(
+            whole.steps[3].details,
+            [
+                "note at Shopify: [db:0000000001]",
+                "time: left to Shopify's clock",
+                "before it: CashDrawer/1, shared with PointOfSaleDevice/2",
+                "before it: this PC's clock is -300 s off Shopify's, API 2026-07",
+                "warning: look at it",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let missing = |events| of(None, events).missing.join("; ");
+        assert_eq!(missing(vec![started()]), "no row of the drawer's edge stands before it; no count yet");
+        let cancelled = Event::OpeningCancelled { why: "x".into() };
+        assert_eq!(missing(vec![Event::OpeningStarted { by: StartedBy::Api }, cancelled]), "");
+        let rest = "no row says what began it";
+        assert_eq!(missing(vec![counted()]), format!("{rest}; nothing was sent to Shopify yet; no slip was printed yet"));
+        let [begun, printed] = slip();
+        let torn = vec![counted(), intent(), begun.clone()];
+        let no_proof = "no proof of the slip: look at the paper";
+        assert_eq!(missing(torn), format!("{rest}; no answer of Shopify is certain yet; {no_proof}"));
+        let given_up =
+            Event::OpeningResolved { by: "Kim".into(), why: "x".into(), decision: Decision::GiveUp, session: None };
+        let gone = vec![counted(), intent(), begun.clone(), printed.clone(), given_up];
+        assert_eq!(missing(gone), format!("{rest}; nothing shows this count at Shopify"));
+        let Event::OpeningConfirmed { session, .. } = sample::confirmed() else { panic!("confirmed") };
+        let linked = Event::OpeningResolved {
+            by: "Kim".into(),
+            why: "x".into(),
+            decision: Decision::Link,
+            session: Some(SessionFacts { counted: Money { amount: "90.0".into(), currency: "USD".into() }, ..session }),
+        };
+        let chain = of(None, vec![counted(), intent(), begun, printed, linked]);
+        assert!(chain.missing[1].contains("is a person's word"), "{:?}", chain.missing);
+        assert!(chain.steps[4 - 1].details.iter().any(|d| d == "not the amount that was counted: 150.00 USD"), "{chain:?}");
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_its_hash_is_named() {
+        let rows = rows(vec![counted()]);
+        let record = Record::read(&OpeningId::from_bits(1), rows.iter().map(|r| (r.at, &r.event))).unwrap();
+        let chain = chain(&record, None, &rows, &BTreeMap::new());
+        assert!(chain.missing.iter().any(|what| what.starts_with("row 1 does not fit its hash")), "{:?}", chain.missing);
+    }
+}

@@ -149,7 +149,7 @@ fn line(o: &Value) -> String {
     let why = o.get("why").and_then(Value::as_str).map(|w| format!("  ({})", visible(w))).unwrap_or_default();
     let slip = slip(o).map(|s| format!("  ({s})")).unwrap_or_default();
     let asks = !text(o, "attention").is_empty();
-    let next = what_to_do(o).filter(|_| asks).map(|next| format!("  ({next})")).unwrap_or_default();
+    let next = Some(what_to_do(o).join(" ")).filter(|_| asks).map(|next| format!("  ({next})")).unwrap_or_default();
     let line = format!(
         "{}  {}  {:<10} {:<15} {:>14}  {:<12} {session}{why}{slip}{next}",
         text(o, "id"),

@@ -99,8 +99,8 @@ pub(super) fn slip(opening: &Value) -> Option<String> {
     }
 }
 
-/// Whether somebody has to move about an opening, and how: the exact command where there is one.
-pub(super) fn what_to_do(opening: &Value) -> Option<String> {
+/// Whether somebody has to move about an opening, and how; where a person must decide, the command on a line of its own.
+pub(super) fn what_to_do(opening: &Value) -> Vec<String> {
     let session = text(opening, "session_id").rsplit('/').next().filter(|n| !n.is_empty()).map(visible);
     let known = match text(opening, "state") {
         "started" => "to do: count at the till, or give it up with Clear",
@@ -112,33 +112,31 @@ pub(super) fn what_to_do(opening: &Value) -> Option<String> {
         "stale" => "to do: count again: the drawer's next opening asks for it",
         "recorded" => {
             let session = session.map(|n| format!(" {n}")).unwrap_or_default();
-            return Some(format!(
-                "nothing to do: it stands as a mid-session count in session{session}, opened by somebody else"
-            ));
+            return vec![format!("nothing to do: a mid-session count in session{session}, which somebody else opened")];
         }
-        "needs_attention" => return Some(decide(opening, session.as_deref())),
-        _ => return None,
+        "needs_attention" => return decide(opening, session.as_deref()),
+        _ => return vec![],
     };
-    Some(known.to_owned())
+    vec![known.to_owned()]
 }
 
 /// The decision that fits what is in the way, and the others.
-fn decide(opening: &Value, session: Option<&str>) -> String {
-    let command = format!("drawerbridge openings resolve {}", visible(text(opening, "id")));
-    match (text(opening, "attention"), session) {
-        ("foreign_session", Some(n)) => {
-            format!(
-                "to do: decide: `{command} --record-count {n} --why TEXT`, or --give-up, or --link {n} if it is this count's"
-            )
+fn decide(opening: &Value, session: Option<&str>) -> Vec<String> {
+    let (first, said) = match (text(opening, "attention"), session) {
+        ("foreign_session", Some(n)) => (
+            format!("--record-count {n}"),
+            format!("to do: decide: record it in session {n}, or --give-up, or --link {n} if it is this count's:"),
+        ),
+        ("ambiguous" | "duplicate", Some(n)) => (
+            format!("--link {n}"),
+            format!("to do: look at session {n}, then decide: link it if it is this count's, or --give-up:"),
+        ),
+        ("", _) => ("--give-up".to_owned(), "nothing is in the way any more, the session was closed; to say so:".to_owned()),
+        (_, _) => {
+            ("--give-up".to_owned(), "to do: decide: give it up, or --link SESSION if one is this count's:".to_owned())
         }
-        ("ambiguous" | "duplicate", Some(n)) => {
-            format!(
-                "to do: look at session {n}, then decide: `{command} --link {n} --why TEXT` if it is this count's, or --give-up"
-            )
-        }
-        ("", _) => format!("nothing in the way any more: its session was closed; `{command} --give-up --why TEXT` says so"),
-        (_, _) => format!("to do: decide: `{command} --give-up --why TEXT`, or --link SESSION if one is this count's"),
-    }
+    };
+    vec![said, format!("drawerbridge openings resolve {} {first} --why TEXT", visible(text(opening, "id")))]
 }
 
 /// Control characters become visible.
@@ -180,6 +178,27 @@ mod tests {
             "slip not proven: look at the paper, else `drawerbridge reprint 8R0NM4RDQ6`"
         );
         assert_eq!((said("none"), said("printed"), slip(&json!({ "id": "8R0NM4RDQ6" }))), (None, None, None));
+    }
+
+    #[test]
+    fn what_needs_a_person_names_the_command_that_fits() {
+        let of = |attention: &str, session: &str| {
+            let session_id = Some(session).filter(|n| !n.is_empty()).map(|n| format!("gid://shopify/X/{n}"));
+            let opening =
+                json!({ "id": "8R0NM4RDQ6", "state": "needs_attention", "attention": attention, "session_id": session_id });
+            what_to_do(&opening).pop().unwrap()
+        };
+        let command = |decision: &str| format!("drawerbridge openings resolve 8R0NM4RDQ6 {decision} --why TEXT");
+        assert_eq!(of("foreign_session", "1001"), command("--record-count 1001"));
+        assert_eq!(of("ambiguous", "1001"), command("--link 1001"));
+        assert_eq!(of("duplicate", "1001"), command("--link 1001"));
+        for kind in ["hidden_session", "attempts_used_up", "shared_drawer", "count_refused", "of_tomorrow", ""] {
+            assert_eq!(of(kind, ""), command("--give-up"), "{kind}");
+        }
+        let todo = |state: &str| what_to_do(&json!({ "state": state })).join("");
+        assert!(todo("stale").starts_with("to do: count again"));
+        assert!(todo("recorded").starts_with("nothing to do"));
+        assert_eq!(todo("given_up") + &todo("confirmed"), "");
     }
 
     #[test]

@@ -1,7 +1,14 @@
 //! A person's way out of an opening that nothing else settles, and the evidence that is left of it.
-use std::time::Duration;
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
 use drawerbridge_hil::bench::BenchSpec;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 use super::running::Shop;
@@ -45,11 +52,10 @@ fn number(session: &str) -> &str {
 async fn a_count_is_recorded_in_the_session_that_a_colleague_opened() {
     let (shop, id, session) = foreign().await;
     let number = number(&session);
-    let next = format!("`drawerbridge openings resolve {id} --record-count {number} --why TEXT`");
+    let next = format!("drawerbridge openings resolve {id} --record-count {number} --why TEXT");
     shop.run(&["status"]).ended(0, &["needs attention", &next], &[]);
     shop.run(&["openings", "list"]).ended(0, &[&next], &[]);
-    let before = shop.run(&["openings", "show", &id]).ended(0, &["kind: foreign_session"], &[]);
-    eprintln!("{}", before.stdout);
+    shop.run(&["openings", "show", &id]).ended(0, &["kind: foreign_session"], &[]);
 
     let decided = ["openings", "resolve", &id, "--record-count", number, "--why", "Lee opened it by hand", "--by", "Kim"];
     // Nobody can be asked, so it is only said.
@@ -68,15 +74,13 @@ async fn a_count_is_recorded_in_the_session_that_a_colleague_opened() {
         .filter(|request| request.executed && request.operation == "CountSession")
         .map(|request| request.variables.clone())
         .collect();
-    eprintln!("{counts:#?}");
     assert_eq!(counts.len(), 1, "{counts:#?}");
     assert!(counts[0].to_string().contains(&session) && counts[0].to_string().contains("150.00"), "{counts:#?}");
     assert_eq!(shop.bench.api.sessions().len(), 1);
 
-    let after = shop.run(&["openings", "show", &id]).ended(0, &["Kim decided", "why: Lee opened it by hand"], &[]);
-    eprintln!("{}", after.stdout);
-    eprintln!("{}", shop.run(&["status"]).stdout);
-    eprintln!("{}", shop.run(&["openings", "list"]).stdout);
+    let story = ["Kim decided", "why: Lee opened it by hand", &format!("at Shopify: {session}"), "nothing is missing"];
+    shop.run(&["openings", "show", &id]).ended(0, &story, &[]);
+    shop.run(&["status"]).ended(0, &["recorded", &format!("mid-session count in session {number}")], &[]);
     // Once more: nothing happens twice.
     shop.run(&[&decided[..], &["--yes"]].concat()).ended(1, &[], &["settled already"]);
     assert_eq!(shop.events(&id, "opening.resolved").await, 1);
@@ -149,6 +153,51 @@ async fn a_count_that_is_given_up_leaves_the_shift_as_shopify_has_it() {
     shop.daemon.stop().await.unwrap();
 }
 
+/// Answers the question on a terminal; what is on it in the end, and the exit code.
+fn on_a_terminal(config: &Path, args: &[&str], answer: &[u8]) -> (String, Option<i32>) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let terminal = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = File::options().read(true).write(true).open(terminal).unwrap();
+    let mut command = super::program(args);
+    command.env("DRAWERBRIDGE_CONFIG", config).stdin(terminal.try_clone().unwrap()).stdout(Stdio::null()).stderr(terminal);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut master = File::from(master);
+    master.write_all(answer).unwrap();
+    let mut said = Vec::new();
+    // A terminal that nobody has open any more ends with an error instead of an end of file.
+    master.read_to_end(&mut said).unwrap_err();
+    (String::from_utf8(said).unwrap(), child.wait().unwrap().code())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_terminal_it_is_asked_for() {
+    let (shop, id, _) = foreign().await;
+    let args = ["openings", "resolve", &id, "--give-up", "--why", "counted for nothing"];
+    for no in ["n\n", "\n", "\u{4}"] {
+        let (said, code) = on_a_terminal(&shop.bench.config(), &args, no.as_bytes());
+        assert!(
+            said.contains("is given up") && said.contains("Do it? [y/N]") && said.contains("nothing was done"),
+            "{said}"
+        );
+        assert_eq!(code, Some(1), "{no:?}");
+    }
+    assert_eq!(shop.events(&id, "opening.resolved").await, 0);
+    let (said, code) = on_a_terminal(&shop.bench.config(), &args, b"y\n");
+    assert_eq!(code, Some(0), "{said}");
+    shop.shows("given_up").await;
+    // A command line that makes no sense does not get that far.
+    for bad in
+        [&["--why", "x"][..], &["--give-up"], &["--give-up", "--why", ""], &["--give-up", "--link", "1", "--why", "x"]]
+    {
+        shop.run(&[&["openings", "resolve", &id], bad].concat()).ended(2, &[], &["error: "]);
+    }
+    shop.run(&["openings", "resolve", &id, "--link", "x", "--why", "y"]).ended(2, &[], &["give its number"]);
+    shop.daemon.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_decision_twice_at_once_is_taken_once() {
     let (shop, id, session) = foreign().await;
@@ -178,7 +227,6 @@ async fn the_evidence_of_a_quiet_morning_is_complete() {
     let view = shop.until(0, |view| view["opening"]["slip"] == "printed" && view["opening"]["state"] == "confirmed").await;
     let id = view["opening"]["id"].as_str().unwrap();
     let shown = shop.run(&["openings", "show", id]).ended(0, &["nothing is missing in this chain"], &[]);
-    eprintln!("{}", shown.stdout);
     assert!(shown.stdout.lines().all(|line| line.chars().count() <= 80), "{}", shown.stdout);
     let story = shop.run(&["openings", "show", id, "--json"]).ended(0, &[], &[]).json();
     let steps: Vec<&str> = story["evidence"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();

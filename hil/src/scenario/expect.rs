@@ -274,7 +274,7 @@ fn at_shopify(stage: &Stage, expect: &Shop) -> Look {
 
 /// Only the opening mutation brings a balance.
 pub(crate) fn is_mutation(operation: &str, variables: &Value) -> bool {
-    operation.contains("SessionOpen") || variables.get("balance").is_some_and(|b| !b.is_null())
+    operation.ends_with("SessionOpen") || variables.get("balance").is_some_and(|b| !b.is_null())
 }
 
 /// What the daemon says of the till.

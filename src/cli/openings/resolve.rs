@@ -25,8 +25,8 @@ a terminal it is asked for; the decision stands in the journal for ever, with wh
   --record-count SESSION  the count goes into this open session, which somebody else opened, as a mid-session count
   --give-up               nothing more happens with the count
 
-Exit codes: 0 decided; 1 refused: it is settled already, or Shopify does not show that session; 2 not confirmed: without a
-terminal, --yes is needed; 75 try again later: no daemon answers, or Shopify could not be asked for the session.
+Exit codes: 0 decided; 1 refused: it is settled already, Shopify does not show that session, or you said no; 2 nobody can
+be asked, because there is no terminal and no --yes; 75 try again later: no daemon answers, or Shopify could not be asked for the session.
 
 Examples:
   drawerbridge openings resolve 8R0NM4RDQ6 --record-count 1002 --why \"Lee opened the register by hand\"
@@ -101,7 +101,7 @@ pub(super) fn resolve(args: &ResolveArgs) -> Result<ExitCode, ExitCode> {
     tell(&format!("{will}\n"));
     if !args.yes && !confirmed() {
         tell("nothing was done\n");
-        return Err(ExitCode::from(USAGE));
+        return Err(ExitCode::FAILURE);
     }
     let (decision, session_id) = args.decision.chosen();
     let mut body = json!({ "decision": decision, "by": by, "why": args.why });
@@ -114,9 +114,7 @@ pub(super) fn resolve(args: &ResolveArgs) -> Result<ExitCode, ExitCode> {
         return Ok(say_last(&after, ExitCode::SUCCESS));
     }
     say(format!("decided: {id} is {}", text(&after, "state").replace('_', " ")))?;
-    if let Some(next) = what_to_do(&after) {
-        say(next)?;
-    }
+    what_to_do(&after).into_iter().try_for_each(say)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -59,11 +59,13 @@ pub(super) fn show(args: &ShowArgs) -> Result<ExitCode, ExitCode> {
 
 fn lines(id: &str, till: &str, found: &Value) -> Vec<String> {
     let mut lines = vec![format!("{id} at {till}: {}", text(found, "state").replace('_', " "))];
-    let mut indented = |text: &str| lines.extend(wrap(&visible(text), COLUMNS - 2).iter().map(|line| format!("  {line}")));
     let counted = Some(counted(found)).filter(|c| !c.is_empty());
     let session = Some(text(found, "session_id")).filter(|id| !id.is_empty()).map(|id| format!("at Shopify: {id}"));
-    for line in counted.into_iter().chain(session).chain(what_to_do(found)).chain(slip(found)) {
-        indented(&line);
+    let shown = counted.into_iter().chain(session).chain(what_to_do(found)).chain(slip(found));
+    for line in shown.map(|line| visible(&line)) {
+        // A command is copied, so it is not broken, however long the session's number is.
+        let parts = if line.starts_with("drawerbridge ") { vec![line] } else { wrap(&line, COLUMNS - 2) };
+        lines.extend(parts.iter().map(|part| format!("  {part}")));
     }
     lines.push(String::new());
     for step in found.get("evidence").and_then(Value::as_array).into_iter().flatten() {
@@ -141,12 +143,13 @@ mod tests {
                 "8R0NM4RDQ6 at front-1: needs attention",
                 "  150.00 USD counted by Robin",
                 "  at Shopify: gid://shopify/PointOfSaleDevicePaymentSession/1001",
-                "  to do: decide: `drawerbridge openings resolve 8R0NM4RDQ6 --record-count 1001",
-                "  --why TEXT`, or --give-up, or --link 1001 if it is this count's",
+                "  to do: decide: record it in session 1001, or --give-up, or --link 1001 if it",
+                "  is this count's:",
+                "  drawerbridge openings resolve 8R0NM4RDQ6 --record-count 1001 --why TEXT",
                 "",
                 "2026-11-24T12:24:54Z  counted    Robin counted 150.00 USD",
-                "                                 - note: no \\u{1b}[2Jway, and some more words",
-                "                                   of a note that is longer than a line",
+                "                                 - note: no \\u{1b}[2Jway, and some more words of",
+                "                                   a note that is longer than a line",
                 "                                 proof: on disk before the display said SAVED",
                 "                                 event 1005, hash 0123456789ab",
                 "2026-11-24T12:24:55Z  attention  x",
