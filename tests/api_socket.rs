@@ -435,8 +435,14 @@ async fn an_unsettled_count_shows_in_the_figures_until_it_is_settled() {
     rig.recorder.begin("front-1", Some(&id), Event::OpeningCounted(counted)).await.unwrap().unwrap();
     figure(1).await;
     let refused = Event::OpeningRefused { code: "X".into(), message: "no".into(), prompt: Default::default() };
-    rig.recorder.begin("front-1", Some(&id), refused).await.unwrap().unwrap();
+    let written = rig.recorder.begin("front-1", Some(&id), refused).await.unwrap().unwrap();
     figure(0).await;
+    let page = rig.as_owner("GET /metrics", "", "").await.body;
+    let head = drawerbridge::journal::chain::hex(written.hash());
+    for line in [format!("drawerbridge_journal_head_info{{head=\"{head}\"}} 1\n"), "drawerbridge_journal_seq 2\n".to_owned()]
+    {
+        assert!(page.contains(&line), "{line} in {page}");
+    }
 }
 
 /// The clock jumps to the next deadline whenever everything waits.
