@@ -459,6 +459,26 @@ impl Journal {
         collect(query.query_map([opening.as_str()], raw)?)
     }
 
+    /// The drawer's last opening before a row of this till.
+    pub fn drawer_before(&self, till: &str, seq: i64) -> Result<Option<Row>, JournalError> {
+        let of = format!("{COLUMNS} WHERE till = ?1 AND seq < ?2 AND name = 'drawer.opened' ORDER BY seq DESC LIMIT 1");
+        let mut query = self.db.prepare_cached(&of)?;
+        Ok(collect(query.query_map(params![till, seq], raw)?)?.pop())
+    }
+
+    /// A row's hash; `None` when there is no such row, or its content does not fit its hash.
+    pub fn hash_of(&self, seq: i64) -> Result<Option<[u8; 32]>, JournalError> {
+        let mut query =
+            self.db.prepare_cached("SELECT at, till, opening, name, body, prev, hash FROM event WHERE seq = ?1")?;
+        let found = query.query_row([seq], |r| {
+            let (at, till, opening, name, body) = (r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?);
+            Ok((chain::Fields { seq, at, till, opening, name, body }, r.get::<_, Vec<u8>>(5)?, r.get::<_, Vec<u8>>(6)?))
+        });
+        let Some((fields, prev, hash)) = found.optional()? else { return Ok(None) };
+        let Ok(prev) = <[u8; 32]>::try_from(prev) else { return Ok(None) };
+        Ok(Some(chain::link(&prev, &fields)).filter(|fits| hash == fits))
+    }
+
     /// The till of each unresolved opening.
     pub fn unresolved_by_till(&self) -> Result<Vec<String>, JournalError> {
         let mut query = self.db.prepare_cached(

@@ -19,6 +19,7 @@ use thiserror::Error;
 use crate::device::profile::CodePage;
 use crate::money::{Amount, CountLine};
 
+pub(crate) use lines::wrap;
 pub use printable::printable;
 
 /// Everything a slip says.

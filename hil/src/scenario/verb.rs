@@ -98,6 +98,8 @@ pub enum Action {
     },
     /// `DELETE …/openings/{id}`.
     PosCancels,
+    /// `POST …/openings/{id}/resolution`, about the session that is open at the shop.
+    Resolve(Decision),
     /// `POST …/slip`.
     Reprint,
     /// Nothing happens for a while.
@@ -140,6 +142,7 @@ impl Action {
             | Self::PosCounts { .. }
             | Self::PosCountsPieces { .. }
             | Self::PosCancels
+            | Self::Resolve(_)
             | Self::Reprint => Place::Till,
             Self::Fault { .. }
             | Self::ApiDown(_)
@@ -171,6 +174,7 @@ impl Action {
             | Self::PosCounts { .. }
             | Self::PosCountsPieces { .. }
             | Self::PosCancels
+            | Self::Resolve(_)
             | Self::DaemonStarts => true,
             Self::DrawerJam(_)
             | Self::Unplug(_)
@@ -329,6 +333,17 @@ pub enum Device {
     Display,
     /// The keypad.
     Keypad,
+}
+
+/// What a person decides about an opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The open session is the count's.
+    Link,
+    /// The count goes into the open session as a mid-session count.
+    RecordCount,
+    /// Nothing more happens with it.
+    GiveUp,
 }
 
 /// How the paper is.
