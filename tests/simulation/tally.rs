@@ -27,6 +27,7 @@ pub const MUST: &[&str] = &[
     "resolved: record_count",
     "resolved: give_up",
     "resolve refused",
+    "decided while a count was written",
     // On the way.
     "sent",
     "sent counts",

@@ -63,6 +63,7 @@ pub struct Wish {
 }
 
 /// What the till wants of the world.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 #[derive(Debug, Clone)]
 pub enum Ask {
     Append { opening: OpeningId, event: Event, why: AppendFor },
@@ -457,11 +458,12 @@ impl Till {
     }
 
     fn stored(&mut self, opening: OpeningId, result: Result<Rc<Row>, String>) {
-        let Ok(row) = result else { return self.opening_input(opening::Input::StoreFailed) };
+        // Only its own machine may hear of it: a count may have been saved, and its machine put here, meanwhile.
+        let Ok(row) = result else { return self.if_current(&opening, opening::Input::StoreFailed) };
         self.records.take(&row);
         self.decided(&row);
         self.look_after(&row);
-        self.opening_input(opening::Input::Stored);
+        self.if_current(&opening, opening::Input::Stored);
         if let Some(progress) = progress_of(&row.event) {
             self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
         }

@@ -486,6 +486,14 @@ impl World {
         let at = self.wall(till);
         let pc = &mut self.tills[till];
         let seq = pc.journal.number();
+        let asks = pc.till.as_ref().is_some_and(|machine| machine.records.attention().is_some());
+        if asks && !self.calm && matches!(event, Event::OpeningCounted(_)) && self.dice.one_in(3) {
+            // Two people, one moment.
+            self.tally.add("decided while a count was written");
+            let at = self.now + self.dice.below(30);
+            self.later(till, at, 0, Happening::Manager);
+        }
+        let pc = &mut self.tills[till];
         let row = Row { seq, at, till: String::new(), opening: Some(opening), event };
         pc.journal.queue.push_back(Job { row, why });
         self.write_next(till);
@@ -571,7 +579,7 @@ impl World {
     // ---- the PC
 
     fn crash(&mut self, till: usize) {
-        if self.tills[till].till.is_none() {
+        if self.tills[till].till.is_none() || self.calm {
             return;
         }
         self.tally.add("crash");
