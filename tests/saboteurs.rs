@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests may stop the test and say why")]
 
 mod power_loss;
+#[allow(dead_code, reason = "a single world is replayed by the simulation's own target")]
 mod simulation;
 
 use std::{env, process::Command};

@@ -130,7 +130,9 @@ impl World {
                 reply = ReplyPlan::Broken(0);
             }
             Fate::Late => {
-                runs.push(self.dice.below(RUNS_WITHIN));
+                // Often as late as it may be.
+                let at_last = self.dice.one_in(2);
+                runs.push(if at_last { RUNS_WITHIN - self.dice.below(10 * S) } else { self.dice.below(RUNS_WITHIN) });
                 reply = ReplyPlan::OfCopy(0);
                 if self.dice.one_in(3) {
                     at_once = Some((SHOPIFY_GIVES_UP, Outcome::Unknown { why: "504".to_owned() }));
@@ -225,6 +227,11 @@ impl World {
             _ if out => ReadFate::Fails,
             0 | 1 if !self.calm => ReadFate::Fails,
             2 if !self.calm => ReadFate::Throttled,
+            3..=35 if self.replica_lags => {
+                self.tally.add("read lagged");
+                let far = |dice: &mut super::dice::Dice| READ_LAG - dice.below(READ_LAG / 10);
+                ReadFate::Shows { lag: far(&mut self.dice), device_lag: far(&mut self.dice) }
+            }
             3..=9 => {
                 self.tally.add("read lagged");
                 ReadFate::Shows { lag: self.dice.below(READ_LAG), device_lag: self.dice.below(READ_LAG) }

@@ -54,6 +54,7 @@ pub const MUST: &[&str] = &[
     "forbidden",
     "read failed",
     "read lagged",
+    "replica lags",
     "outage",
     "long outage",
     "devices not granted",

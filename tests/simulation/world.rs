@@ -171,6 +171,8 @@ pub struct World {
     pub steps: u64,
     hash: u64,
     pub calm: bool,
+    /// Reads lag as far as they may, most of the time.
+    pub replica_lags: bool,
     /// A fault once in so many steps.
     fault_every: u64,
     pub saved: u32,
@@ -212,6 +214,10 @@ impl World {
             business_day: BusinessDay { zone: tz::TimeZone::fixed(tz::offset(-5)), starts: civil::time(4, 0, 0, 0) },
         };
         let fault_every = [3000, 250, 120, 60][dice.index(4)];
+        let replica_lags = dice.one_in(5);
+        if replica_lags {
+            tally.add("replica lags");
+        }
         let mut world = Self {
             seed,
             dice,
@@ -225,6 +231,7 @@ impl World {
             steps: 0,
             hash: seed,
             calm: false,
+            replica_lags,
             fault_every,
             saved: 0,
             violation: None,
