@@ -78,6 +78,7 @@ pub const MUST: &[&str] = &[
     "crash before an append was acknowledged: on disk",
     "crash before an append was acknowledged: lost",
     "crash while a request was on its way",
+    "stopped in order",
     "new boot",
     "disk full",
     "append failed",

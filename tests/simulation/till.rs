@@ -181,6 +181,8 @@ pub struct Till {
     ahead: Option<(SessionList, Instant)>,
     unkept: Vec<(OpeningId, Event)>,
     keep_again: Option<Instant>,
+    /// The daemon stops: nothing new is begun.
+    pub ending: bool,
     next_op: u64,
     wake_shift: Option<Instant>,
     wake_opening: Option<Instant>,
@@ -257,6 +259,7 @@ impl Till {
             ahead: None,
             unkept: Vec::new(),
             keep_again: None,
+            ending: false,
             next_op: 1,
             wake_shift: None,
             wake_opening: None,
@@ -443,6 +446,12 @@ impl Till {
         for output in machine.handle(self.now, input) {
             let opening = opening.clone();
             match output {
+                // Nothing of it has left: the next start goes on from what the journal says, without a quiet period.
+                opening::Output::Store(Event::OpeningSending { .. })
+                | opening::Output::ReadSessions { .. }
+                | opening::Output::ReadActivities { .. }
+                | opening::Output::ReadOpener { .. }
+                    if self.ending => {}
                 opening::Output::Store(event) => self.asks.push(Ask::Append { opening, event, why: AppendFor::Stored }),
                 opening::Output::Send { mutation, variables } => {
                     self.asks.push(Ask::Send { opening, mutation, variables });
@@ -561,7 +570,7 @@ impl Till {
     fn check_session(&mut self) {
         let watched = self.session_to_watch().and_then(|r| Some((r.id.clone(), r.counted.as_ref()?)));
         let watched = watched.map(|(id, counted)| (id, counted.point_of_sale_device_id.clone()));
-        if !self.session.ask(self.now, watched.is_some()) {
+        if !self.session.ask(self.now, watched.is_some() && !self.ending) {
             return;
         }
         let Some((opening, device)) = watched else { return };
@@ -595,6 +604,9 @@ impl Till {
     }
 
     fn check_echo(&mut self) {
+        if self.ending {
+            return;
+        }
         if let Some(device) = self.echo.ask(self.now) {
             self.asks.push(Ask::Read { device, why: ReadFor::Echo });
         }

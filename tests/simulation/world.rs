@@ -33,6 +33,8 @@ use super::{
 pub const OPENINGS: u32 = 20;
 /// No world needs more events than this for its counts.
 const STEPS: u64 = 60_000;
+/// As in `src/daemon/till.rs`.
+const LAST_ANSWER: Ms = 3 * S;
 /// With all faults gone everything is settled within this.
 const SETTLES_WITHIN: Ms = 15 * MIN;
 
@@ -80,6 +82,8 @@ pub(super) enum Happening {
         session: usize,
     },
     Crash,
+    /// The end of an orderly stop.
+    Stopped,
     Restart {
         new_boot: bool,
     },
@@ -393,6 +397,7 @@ impl World {
             Happening::Manager => self.manager(till),
             Happening::Logout { session } => self.close(session, "logout closed ours"),
             Happening::Crash => self.crash(till),
+            Happening::Stopped => self.stopped(till),
             Happening::Restart { new_boot } => self.restart(till, new_boot),
         }
         if !self.calm && self.dice.one_in(self.fault_every) {
@@ -621,6 +626,33 @@ impl World {
         self.later(till, self.now + down, 0, Happening::Restart { new_boot });
     }
 
+    /// `systemctl stop`: answers are awaited for a while, and what was handed to the journal is written.
+    fn stop(&mut self, till: usize) {
+        let Some(machine) = self.tills[till].till.as_mut().filter(|machine| !machine.ending) else { return };
+        self.tally.add("stopped in order");
+        machine.ending = true;
+        self.note(|| format!("till {till}: is told to stop"));
+        let at = self.now + self.dice.below(2 * LAST_ANSWER);
+        self.later(till, at, self.tills[till].run, Happening::Stopped);
+    }
+
+    fn stopped(&mut self, till: usize) {
+        self.note(|| format!("till {till}: stopped"));
+        let full = self.now < self.tills[till].full_until;
+        while let Some(Job { row, .. }) = self.tills[till].journal.queue.pop_front() {
+            self.check_row(till, &row);
+            if let Ok(row) = self.tills[till].journal.write(&row, full) {
+                self.on_disk(till, &row);
+            }
+        }
+        let pc = &mut self.tills[till];
+        (pc.till, pc.wake_at, pc.silent_since, pc.writing) = (None, None, None, false);
+        pc.run += 1;
+        pc.put.clear();
+        let down = S + self.dice.below(30 * S);
+        self.later(till, self.now + down, 0, Happening::Restart { new_boot: false });
+    }
+
     fn restart(&mut self, till: usize, new_boot: bool) {
         if self.tills[till].till.is_some() {
             return;
@@ -643,7 +675,8 @@ impl World {
         let till = self.dice.index(self.tills.len());
         let (now, run) = (self.now, self.tills[till].run);
         match self.dice.below(14) {
-            0..=2 => self.later(till, now, run, Happening::Crash),
+            0 | 1 => self.later(till, now, run, Happening::Crash),
+            2 => self.stop(till),
             3 | 4 => self.clock_jump(till),
             5 => {
                 self.tally.add("disk full");
