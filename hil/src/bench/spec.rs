@@ -101,6 +101,8 @@ pub struct BenchSpec {
     pub timing: Vec<(String, String)>,
     /// Extra keys of `[till.count]`, as they stand in the file.
     pub count: Vec<(String, String)>,
+    /// Extra keys of `[shop]`, whose values are texts.
+    pub shop: Vec<(String, String)>,
     /// Devices on real ports.
     pub ports: Vec<RealPort>,
     /// Where the Admin API listens; any free loopback port when `None`.
@@ -146,6 +148,7 @@ impl Default for BenchSpec {
             client_credentials: false,
             timing: SHORT.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             count: Vec::new(),
+            shop: Vec::new(),
             ports: Vec::new(),
             api_listen: None,
         }
@@ -155,7 +158,7 @@ impl Default for BenchSpec {
 /// What `set` takes, for an error's text.
 const OPTIONS: &str = "currency CODE, time zone NAME, entry total|denominations, sense low|high|none, bounce N, columns 32|42|48, pin 2|5, drawer none, left open after TIME, \
      echo digits|masked, printer pair|tcp, printer without asb|process id|answers, baud N, display escpos|cd5220|behind printer|none, second slip on|off, second till, \
-     client credentials, timing KEY TIME, count KEY VALUE";
+     client credentials, timing KEY TIME, count KEY VALUE, shop KEY VALUE";
 
 impl BenchSpec {
     /// Printers for 58 mm paper mostly have a tear bar only.
@@ -194,6 +197,7 @@ impl BenchSpec {
             ["client", "credentials"] => self.client_credentials = true,
             ["timing", key, value] => replace(&mut self.timing, key, value),
             ["count", key, value] => replace(&mut self.count, key, value),
+            ["shop", key, value] => replace(&mut self.shop, key, value),
             _ => return Err(format!("`till {option}` is not an option; there are: {OPTIONS}")),
         }
         Ok(())
