@@ -108,7 +108,7 @@ sentences! {
     "drawer stands closed", "it really is closed" => |_| see(E::DrawerStands { open: false });
     "shift is {STATE}", "open or closed" => |a| told(T::Shift { open: one_of(&a[0], &["open", "closed"])? == "open" });
     "phase is {PHASE}", "idle, staff, count, confirm, saved, open, …" => |a| told(T::Phase(a[0].clone()));
-    "opening is {STATE}", "started, counted, sending, waiting, unknown, confirmed, refused, needs_attention or cancelled" =>
+    "opening is {STATE}", "started, counted, sending, waiting, unknown, confirmed, refused, needs_attention, recorded, stale, given_up or cancelled" =>
         |a| told(T::Opening(one_of(&a[0], OPENING)?));
     "session open with {AMOUNT}", "exactly one session by the API, open, with this amount" => |a| shop(S::SessionWith(decimal(&a[0])?));
     "no session", "nobody opened one" => |_| shop(S::NoSession);
@@ -143,8 +143,20 @@ sentences! {
 }
 
 /// The daemon's words for where an opening stands.
-const OPENING: &[&str] =
-    &["started", "counted", "sending", "waiting", "unknown", "confirmed", "refused", "needs_attention", "cancelled"];
+const OPENING: &[&str] = &[
+    "started",
+    "counted",
+    "sending",
+    "waiting",
+    "unknown",
+    "confirmed",
+    "refused",
+    "needs_attention",
+    "recorded",
+    "stale",
+    "given_up",
+    "cancelled",
+];
 
 /// Every sentence with what it means, for people.
 #[must_use]
