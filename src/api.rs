@@ -4,10 +4,12 @@
 //! A web page on the same PC can send requests to loopback. Nothing is looked at, not even whether a path exists, before
 //! `Host`, `Origin` and the token are right ([`guard`]).
 pub mod body;
+mod evidence;
 mod extract;
 pub mod guard;
 pub mod metrics;
 pub mod problem;
+mod resolution;
 mod routes;
 pub mod serve;
 mod stream;

@@ -64,7 +64,7 @@ enum Command {
     Kick(kick::KickArgs),
     /// Show what the running daemon knows of its tills
     Status(status::StatusArgs),
-    /// List the openings of a till, or show the whole story of one
+    /// List openings, show the evidence of one, or decide about one that needs a person
     Openings(openings::OpeningsArgs),
     /// Print a slip again, marked COPY
     Reprint(reprint::ReprintArgs),

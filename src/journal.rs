@@ -7,6 +7,11 @@
 //! `seq` is what an event-stream client resumes by, so it must rise across restarts even when the last few device events
 //! were told but not yet written. Each start therefore skips ahead ([`SEQ_GAP`]); the chain, not the number, proves order.
 pub mod chain;
+mod damage;
+mod reserve;
+mod salvage;
+mod stored;
+mod verify;
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,10 +22,16 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, config::DbConfig, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, config::DbConfig, params};
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
+use self::reserve::Reserve;
+pub use self::{
+    salvage::{SalvageError, Salvaged, salvage, salvage_to},
+    stored::{StoredRow, stored},
+    verify::{Finding, Report, Wrong, examine, verify},
+};
 use crate::{
     saboteur::{Saboteur, is_on},
     shift::event::{Decision, Event, OpeningId},
@@ -48,21 +59,29 @@ const STEP_1: &str = "
     CREATE INDEX event_by_opening ON event(opening) WHERE opening IS NOT NULL;
     CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'rows are never changed'); END;
     CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'rows are never deleted'); END;
-    CREATE TABLE unresolved (device TEXT PRIMARY KEY, opening TEXT NOT NULL) STRICT;
 ";
+/// Who holds a device's one place for an unsettled attempt. It follows from the rows ([`hold_place`]).
+const UNRESOLVED: &str = "CREATE TABLE unresolved (device TEXT PRIMARY KEY, opening TEXT NOT NULL) STRICT;";
 
 /// Proof that a row is on disk: only the journal makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Durable<T>(T);
+pub struct Durable<T> {
+    what: T,
+    hash: [u8; 32],
+}
 
 impl<T> Durable<T> {
     /// What is on disk.
     pub const fn get(&self) -> &T {
-        &self.0
+        &self.what
     }
     /// Takes it out.
     pub fn into_inner(self) -> T {
-        self.0
+        self.what
+    }
+    /// The row's hash: the journal's head when it was written.
+    pub const fn hash(&self) -> &[u8; 32] {
+        &self.hash
     }
 }
 
@@ -136,13 +155,13 @@ pub enum JournalError {
     },
     /// The chain is broken.
     #[error(
-        "row {seq} of the journal was changed, moved, or a row before it is missing ({what}): keep the file and call for help"
+        "the journal does not hold together: {what}; keep the file as it is, run `drawerbridge journal verify`, and call for help"
     )]
     Broken {
         /// The first row that does not fit.
         seq: i64,
-        /// Which check failed.
-        what: &'static str,
+        /// What does not fit, in words.
+        what: String,
     },
     /// No space.
     #[error("the journal's disk is full: free space on it")]
@@ -156,6 +175,30 @@ pub enum JournalError {
     /// Another fault while reading.
     #[error("the journal could not be read: check its disk, then run `drawerbridge journal verify`")]
     Read(#[source] rusqlite::Error),
+    /// There is none.
+    #[error("{path} does not exist: name the journal that is meant (--journal, or [journal] path in the configuration)")]
+    Missing {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// Ours, and damaged.
+    #[error(
+        "{path} is damaged: {what}; it was not touched, nothing is sent, and {copy}: `drawerbridge journal verify` says more, and `drawerbridge journal salvage` puts a new journal of what is whole in its place"
+    )]
+    Damaged {
+        /// The journal.
+        path: String,
+        /// What is wrong.
+        what: String,
+        /// Where the copy is, or why there is none.
+        copy: String,
+    },
+    /// Half-way through the way out.
+    #[error("a salvage of {path} was cut short: run `drawerbridge journal salvage` again, it goes on where it stopped")]
+    Salvaging {
+        /// The journal.
+        path: String,
+    },
     /// Files.
     #[error("{path} could not be opened: create the folder and let the service's user write there")]
     Io {
@@ -181,8 +224,16 @@ impl JournalError {
             | Self::Broken { .. }
             | Self::Write(_)
             | Self::Read(_)
+            | Self::Missing { .. }
+            | Self::Damaged { .. }
+            | Self::Salvaging { .. }
             | Self::Io { .. } => false,
         }
+    }
+
+    /// What SQLite or the system said, else the message.
+    fn cause_in_words(&self) -> String {
+        std::error::Error::source(self).map_or_else(|| self.to_string(), ToString::to_string)
     }
 
     fn writing(error: rusqlite::Error) -> Self {
@@ -220,34 +271,95 @@ fn by_disk(error: &rusqlite::Error) -> Option<JournalError> {
 #[derive(Debug)]
 pub struct Journal {
     db: Connection,
+    file: PathBuf,
+    name: String,
+    index: Index,
     head: [u8; 32],
     next: i64,
+    reserve: Reserve,
     _lock: File,
+}
+
+/// Where SQLite keeps its index of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Index {
+    /// In a file beside the journal, so that others can read it too.
+    Shared,
+    /// In memory, because the disk had no room for that file. The journal is read, and nothing is written to it.
+    OwnMemory,
 }
 
 impl Journal {
     /// Opens or makes the journal, brings it to this schema, and takes the lock.
+    ///
+    /// A full disk does not keep a journal that is there from being read: it [takes nothing](Journal::takes_nothing) until
+    /// there is room.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let name = path.display().to_string();
         let file = real_path(path)?;
         let lock = lock(&file, &name)?;
-        // A connection that may write would also tidy up on closing: it writes what a write-ahead log left behind into a
-        // file that must not be touched, and removes the log. So another one looks first.
-        if !first_start_was_cut_short(&file) {
-            drop(open_to_read(&file)?);
+        if damage::beside(&file, salvage::SALVAGED).exists() {
+            return Err(JournalError::Salvaging { path: name });
         }
-        let mut db = Connection::open(&file).map_err(JournalError::writing)?;
-        check_ours(&db, &name)?;
-        set_and_read_back(&db, &name)?;
-        let fresh = user_version(&db)? == 0;
-        if fresh {
-            make(&mut db).map_err(JournalError::writing)?;
-        }
+        let (db, index) = match connect(&file, &name, Index::Shared) {
+            Err(JournalError::Full) => (connect(&file, &name, Index::OwnMemory)?, Index::OwnMemory),
+            opened => (opened?, Index::Shared),
+        };
         let (head, next) = match newest(&db)? {
             None => (chain::GENESIS, 1),
             Some((seq, hash)) => (hash, (seq / SEQ_GAP + 2) * SEQ_GAP),
         };
-        Ok(Self { db, head, next, _lock: lock })
+        let reserve = Reserve::of(&file);
+        Ok(Self { db, file, name, index, head, next, reserve, _lock: lock })
+    }
+
+    /// It was opened on a full disk, and only reading works until [`Journal::make_room`] finds room.
+    #[must_use]
+    pub const fn takes_nothing(&self) -> bool {
+        matches!(self.index, Index::OwnMemory)
+    }
+
+    /// Keeps the reserve if there is room for it, and opens a journal that takes nothing anew if there is.
+    ///
+    /// # Errors
+    /// The disk is still full.
+    pub fn make_room(&mut self) -> Result<(), JournalError> {
+        if !self.reserve.keep() {
+            return Err(JournalError::Full);
+        }
+        if self.index == Index::Shared {
+            return Ok(());
+        }
+        // It holds the whole file: it must be closed before another one can open it.
+        drop(std::mem::replace(&mut self.db, Connection::open_in_memory()?));
+        match connect(&self.file, &self.name, Index::Shared) {
+            Ok(db) => {
+                self.db = db;
+                self.index = Index::Shared;
+                Ok(())
+            }
+            Err(error) => {
+                self.db = connect(&self.file, &self.name, Index::OwnMemory)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up the reserve, so that a row that something waits for can be written once more. `false`: there is none.
+    pub fn give_up_reserve(&mut self) -> bool {
+        !self.takes_nothing() && self.reserve.give_up()
+    }
+
+    /// The reserve is there.
+    #[must_use]
+    pub const fn has_reserve(&self) -> bool {
+        self.reserve.is_kept()
+    }
+
+    /// The reserve was given up: what nobody waits for must leave its room alone.
+    #[must_use]
+    pub const fn lives_on_reserve(&self) -> bool {
+        self.reserve.is_spent()
     }
 
     /// Puts one event on disk. When this returns `Ok`, it survives power loss.
@@ -269,14 +381,19 @@ impl Journal {
     /// As [`Journal::append`], for rows that were numbered before: their `seq` rises from at least [`Journal::next_seq`].
     /// All of them are on disk, or none.
     pub fn append_rows(&mut self, rows: &[Arc<Row>]) -> Result<Vec<Durable<Arc<Row>>>, JournalError> {
+        if self.takes_nothing() {
+            self.make_room()?;
+        }
         // From the start a writing one, so that nothing can come between the look at the newest row and the new one.
         let step = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(JournalError::writing)?;
         let newest = newest(&step)?;
         if newest.map_or(chain::GENESIS, |(_, hash)| hash) != self.head {
-            let what = "another program wrote after this one had opened it";
-            return Err(JournalError::Broken { seq: newest.map_or(0, |(seq, _)| seq), what });
+            let seq = newest.map_or(0, |(seq, _)| seq);
+            let what = format!("another program wrote row {seq} after this one had opened it");
+            return Err(JournalError::Broken { seq, what });
         }
         let (mut head, mut next) = (self.head, self.next);
+        let mut written = Vec::with_capacity(rows.len());
         for row in rows {
             if row.seq < next {
                 return Err(JournalError::BadRow { seq: row.seq });
@@ -286,10 +403,11 @@ impl Journal {
             hold_place(&step, row.opening.as_ref(), &row.event)?;
             insert(&step, &fields, &head, &hash).map_err(JournalError::writing)?;
             (head, next) = (hash, row.seq + 1);
+            written.push(Durable { what: Arc::clone(row), hash });
         }
         step.commit().map_err(JournalError::writing)?;
         (self.head, self.next) = (head, next);
-        Ok(rows.iter().map(|row| Durable(Arc::clone(row))).collect())
+        Ok(written)
     }
 
     /// The next row's number.
@@ -325,6 +443,11 @@ impl Journal {
         self.head
     }
 
+    /// The number of the newest row, 0 when there is none.
+    pub fn last_seq(&self) -> Result<i64, JournalError> {
+        Ok(newest(&self.db)?.map_or(0, |(seq, _)| seq))
+    }
+
     /// Rows after `seq`, oldest first, at most `limit`.
     pub fn rows_after(&self, seq: i64, limit: u32) -> Result<Vec<Row>, JournalError> {
         rows_after(&self.db, seq, limit)
@@ -334,6 +457,26 @@ impl Journal {
     pub fn of_opening(&self, opening: &OpeningId) -> Result<Vec<Row>, JournalError> {
         let mut query = self.db.prepare_cached(&format!("{COLUMNS} WHERE opening = ?1 ORDER BY seq"))?;
         collect(query.query_map([opening.as_str()], raw)?)
+    }
+
+    /// The drawer's last opening before a row of this till.
+    pub fn drawer_before(&self, till: &str, seq: i64) -> Result<Option<Row>, JournalError> {
+        let of = format!("{COLUMNS} WHERE till = ?1 AND seq < ?2 AND name = 'drawer.opened' ORDER BY seq DESC LIMIT 1");
+        let mut query = self.db.prepare_cached(&of)?;
+        Ok(collect(query.query_map(params![till, seq], raw)?)?.pop())
+    }
+
+    /// A row's hash; `None` when there is no such row, or its content does not fit its hash.
+    pub fn hash_of(&self, seq: i64) -> Result<Option<[u8; 32]>, JournalError> {
+        let mut query =
+            self.db.prepare_cached("SELECT at, till, opening, name, body, prev, hash FROM event WHERE seq = ?1")?;
+        let found = query.query_row([seq], |r| {
+            let (at, till, opening, name, body) = (r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?);
+            Ok((chain::Fields { seq, at, till, opening, name, body }, r.get::<_, Vec<u8>>(5)?, r.get::<_, Vec<u8>>(6)?))
+        });
+        let Some((fields, prev, hash)) = found.optional()? else { return Ok(None) };
+        let Ok(prev) = <[u8; 32]>::try_from(prev) else { return Ok(None) };
+        Ok(Some(chain::link(&prev, &fields)).filter(|fits| hash == fits))
     }
 
     /// The till of each unresolved opening.
@@ -353,45 +496,35 @@ impl Journal {
     }
 }
 
+fn connect(file: &Path, name: &str, index: Index) -> Result<Connection, JournalError> {
+    // A connection that may write would also tidy up on closing: it writes what a write-ahead log left behind into a
+    // file that must not be touched, and removes the log. So another one looks first.
+    if !first_start_was_cut_short(file) {
+        damage::look_before_writing(file, name, index)?;
+    }
+    let mut db = Connection::open(file).map_err(JournalError::writing)?;
+    index.choose(&db)?;
+    check_ours(&db, name)?;
+    set_and_read_back(&db, name)?;
+    if user_version(&db)? == 0 {
+        make(&mut db).map_err(JournalError::writing)?;
+    }
+    Ok(db)
+}
+
+impl Index {
+    /// Before anything is read: who is alone with the file needs no index beside it.
+    fn choose(self, db: &Connection) -> Result<(), JournalError> {
+        if self == Self::OwnMemory {
+            db.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+}
+
 /// Opens for reading only, beside a running daemon, and hands out the rows after `seq`.
 pub fn read(path: &Path, seq: i64, limit: u32) -> Result<Vec<Row>, JournalError> {
     rows_after(&open_to_read(path)?, seq, limit)
-}
-
-/// Follows the chain from the first row to the last. Returns how many rows there are, and the head.
-pub fn verify(path: &Path) -> Result<(u64, [u8; 32]), JournalError> {
-    verify_each(path, |_, _| {})
-}
-
-/// As [`verify`]; `each` is handed the number and the hash of every row that fits.
-pub fn verify_each(path: &Path, mut each: impl FnMut(i64, &[u8; 32])) -> Result<(u64, [u8; 32]), JournalError> {
-    let db = open_to_read(path)?;
-    let mut query = db.prepare("SELECT seq, at, till, opening, name, body, prev, hash FROM event ORDER BY seq")?;
-    let mut rows = query.query([])?;
-    let (mut head, mut count) = (chain::GENESIS, 0);
-    while let Some(r) = rows.next()? {
-        let fields = chain::Fields {
-            seq: r.get(0)?,
-            at: r.get(1)?,
-            till: r.get(2)?,
-            opening: r.get(3)?,
-            name: r.get(4)?,
-            body: r.get(5)?,
-        };
-        let seq = fields.seq;
-        let (prev, hash): (Vec<u8>, Vec<u8>) = (r.get(6)?, r.get(7)?);
-        if prev != head {
-            return Err(JournalError::Broken { seq, what: "it does not continue the row before it" });
-        }
-        let expected = chain::link(&head, &fields);
-        if hash != expected {
-            return Err(JournalError::Broken { seq, what: "its content does not fit its hash" });
-        }
-        head = expected;
-        count += 1;
-        each(seq, &head);
-    }
-    Ok((count, head))
 }
 
 const COLUMNS: &str = "SELECT seq, at, till, opening, body FROM event";
@@ -420,6 +553,7 @@ fn rows_after(db: &Connection, seq: i64, limit: u32) -> Result<Vec<Row>, Journal
 fn make(db: &mut Connection) -> rusqlite::Result<()> {
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     step.execute_batch(STEP_1)?;
+    step.execute_batch(UNRESOLVED)?;
     step.pragma_update(None, "application_id", APPLICATION_ID)?;
     step.pragma_update(None, "user_version", SCHEMA)?;
     step.commit()
@@ -479,9 +613,7 @@ fn real_path(path: &Path) -> Result<PathBuf, JournalError> {
 
 /// `file` is the real path: two spellings of one journal must meet the same lock, and two journals must not.
 fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".lock");
-    let beside = PathBuf::from(beside);
+    let beside = damage::beside(file, ".lock");
     let failed = |cause| JournalError::file(&beside, cause);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside).map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -496,18 +628,27 @@ fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
 /// make it empty again, and nothing in it is to be kept.
 fn first_start_was_cut_short(file: &Path) -> bool {
     const MAGIC: [u8; 8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
-    let mut beside = file.as_os_str().to_owned();
-    beside.push("-journal");
-    std::fs::read(beside).is_ok_and(|bytes| bytes.starts_with(&MAGIC) && bytes.get(16..20) == Some(&[0; 4]))
+    std::fs::read(damage::beside(file, "-journal"))
+        .is_ok_and(|bytes| bytes.starts_with(&MAGIC) && bytes.get(16..20) == Some(&[0; 4]))
 }
 
 /// Changes nothing: neither the file nor a log beside it.
 fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
     if !path.exists() {
-        return Err(JournalError::file(path, ErrorKind::NotFound.into()));
+        return Err(JournalError::Missing { path: path.display().to_string() });
     }
-    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    open_to_look(path, Index::Shared)
+}
+
+/// As [`open_to_read`]; an index in memory needs the file for itself, which SQLite grants only to who might write.
+fn open_to_look(path: &Path, index: Index) -> Result<Connection, JournalError> {
+    let flags = match index {
+        Index::Shared => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Index::OwnMemory => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let db = Connection::open_with_flags(path, flags)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    index.choose(&db)?;
     check_ours(&db, &path.display().to_string())?;
     Ok(db)
 }

@@ -191,6 +191,16 @@ impl fmt::Display for Amount {
     }
 }
 
+/// `150.00 USD`, with the currency's decimals: Shopify drops trailing zeros. What is no amount stays as it is.
+#[must_use]
+pub fn with_decimals(amount: &str, currency: &str) -> String {
+    let exact = || {
+        let number: Decimal = amount.parse().ok()?;
+        Amount::parse(&number.normalize().to_string(), Currency::from_code(currency)?).ok()
+    };
+    exact().map_or_else(|| format!("{amount} {currency}"), |exact| format!("{exact} {currency}"))
+}
+
 /// One line of a count: how many pieces of one denomination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CountLine {

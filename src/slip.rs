@@ -19,6 +19,7 @@ use thiserror::Error;
 use crate::device::profile::CodePage;
 use crate::money::{Amount, CountLine};
 
+pub(crate) use lines::wrap;
 pub use printable::printable;
 
 /// Everything a slip says.
@@ -38,6 +39,9 @@ pub struct SlipFacts {
     pub total: Amount,
     /// The ten characters that name the opening.
     pub reference: String,
+    /// The journal's head when the slip was begun, in short: `journal verify --head` finds it. On paper it is out of reach
+    /// of whoever could change the journal.
+    pub head: String,
     /// What Shopify says.
     pub session: SlipSession,
     /// Which of the two slips.
@@ -171,6 +175,7 @@ pub fn lay_out(facts: &SlipFacts, columns: u8, code_page: CodePage) -> Document 
     session::write(&mut page, facts);
     page.rule('-');
     page.field("Ref.", &facts.reference, NAME_LIMIT);
+    page.field("Journal", &facts.head, NAME_LIMIT);
     if !printable(&facts.note, code_page).is_empty() {
         page.field("Note", &facts.note, TEXT_LIMIT);
     }

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use drawerbridge::{
     api::{self, Doors, token::ApiToken},
     daemon::{
-        desk::{DrawerView, TillHandle, TillView},
+        desk::{Command, DrawerView, ResolveRefused, TillHandle, TillView},
         recorder::{self, Recorder, RecorderThread},
     },
     journal::Journal,
     money::Currency,
     shift::{
-        Phase,
-        event::{Counted, Event, Money, OpeningId},
+        Phase, Refusal,
+        event::{Counted, Decision, Event, Money, OpeningId, Pieces},
     },
 };
 use serde_json::Value;
@@ -31,7 +31,9 @@ struct Rig {
     recorder: Recorder,
     stop: watch::Sender<bool>,
     _thread: RecorderThread,
-    _till: (mpsc::Receiver<drawerbridge::daemon::desk::Command>, watch::Sender<TillView>),
+    /// What the till is asked.
+    inbox: mpsc::Receiver<Command>,
+    _show: watch::Sender<TillView>,
     _folder: tempfile::TempDir,
 }
 
@@ -68,7 +70,7 @@ async fn rig(listen: &str) -> Rig {
     let address = listener.local_addr().unwrap();
     let until = async move { drop(stopped.wait_for(|s| *s).await) };
     tokio::spawn(api::serve::serve(listener, api::router(doors), until));
-    Rig { address, bearer, recorder, stop, _thread: thread, _till: (inbox, show), _folder: folder }
+    Rig { address, bearer, recorder, stop, _thread: thread, inbox, _show: show, _folder: folder }
 }
 
 #[derive(Debug)]
@@ -97,20 +99,28 @@ impl Answer {
     }
 }
 
+/// Sends the text as it is and reads until the API closes.
+async fn raw(address: SocketAddr, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = vec![];
+    stream.read_to_end(&mut answer).await.unwrap();
+    Answer::of(&String::from_utf8(answer).unwrap())
+}
+
+async fn ask(address: SocketAddr, line: &str, headers: &str, body: &str) -> Answer {
+    let host = if headers.to_ascii_lowercase().contains("host:") { "" } else { "Host: 127.0.0.1\r\n" };
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    raw(address, &format!("{line} HTTP/1.1\r\n{host}{headers}{length}Connection: close\r\n\r\n{body}")).await
+}
+
 impl Rig {
-    /// Sends the text as it is and reads until the API closes.
     async fn raw(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = vec![];
-        stream.read_to_end(&mut answer).await.unwrap();
-        Answer::of(&String::from_utf8(answer).unwrap())
+        raw(self.address, request).await
     }
 
     async fn ask(&self, line: &str, headers: &str, body: &str) -> Answer {
-        let host = if headers.to_ascii_lowercase().contains("host:") { "" } else { "Host: 127.0.0.1\r\n" };
-        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        self.raw(&format!("{line} HTTP/1.1\r\n{host}{headers}{length}Connection: close\r\n\r\n{body}")).await
+        ask(self.address, line, headers, body).await
     }
 
     /// With the token.
@@ -188,6 +198,7 @@ async fn whatever_loopback_address_it_listens_on_is_its_host() {
 #[tokio::test]
 async fn what_cannot_be_read_is_answered_as_a_problem_whatever_is_wrong_with_it() {
     let rig = rig("127.0.0.1").await;
+    let openapi: Value = serde_json::from_str(&rig.as_owner("GET /openapi.json", "", "").await.body).unwrap();
     let count = "PUT /v1/tills/front-1/openings/0000000007/count";
     let long = format!("{{\"total\":\"{}\"}}", "9".repeat(20_000));
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
@@ -210,10 +221,136 @@ async fn what_cannot_be_read_is_answered_as_a_problem_whatever_is_wrong_with_it(
         let answer = rig.json(line, body).await;
         let short: String = body.chars().take(50).collect();
         assert_eq!((answer.status, answer.problem().as_str()), (status, code), "{line} {short}");
+        assert!(is_documented(&openapi, line, status, code), "{line} {status} {code}");
     }
     for kind in ["", "Content-Type: text/plain\r\n", "Content-Type: application/x-www-form-urlencoded\r\n"] {
         let answer = rig.as_owner("POST /v1/tills/front-1/drawer/kick", kind, "{}").await;
         assert_eq!((answer.status, answer.problem().as_str()), (415, "content_type"), "{kind}");
+    }
+}
+
+fn counted() -> Counted {
+    Counted {
+        staff_name: "Robin".into(),
+        staff_member_id: "gid://shopify/StaffMember/1".into(),
+        point_of_sale_device_id: "gid://shopify/PointOfSaleDevice/1".into(),
+        reason_code_id: None,
+        balance: Money { amount: "150.00".into(), currency: "USD".into() },
+        lines: vec![],
+        time: "2026-11-23T07:00:00Z".into(),
+        note: String::new(),
+    }
+}
+
+/// Whether /openapi.json says that this request, such as `GET /v1/tills/front-1`, may be answered so.
+fn is_documented(openapi: &Value, line: &str, status: u16, code: &str) -> bool {
+    let (method, path) = line.split_once(' ').unwrap();
+    let parts = |path: &str| path.split('?').next().unwrap().split('/').map(str::to_owned).collect::<Vec<_>>();
+    let fits = |of: &str| {
+        let (of, path) = (parts(of), parts(path));
+        of.len() == path.len() && of.iter().zip(&path).all(|(of, part)| of.starts_with('{') || of == part)
+    };
+    let path = openapi["paths"].as_object().unwrap().keys().find(|of| fits(of)).unwrap();
+    let answer = &openapi["paths"][path][method.to_lowercase()]["responses"][status.to_string()];
+    let name = answer["$ref"].as_str().and_then(|r| r.rsplit('/').next()).unwrap_or_default();
+    let schemas = &openapi["components"]["responses"][name]["content"]["application/problem+json"]["schema"]["allOf"];
+    schemas[1]["properties"]["code"]["enum"].as_array().is_some_and(|codes| codes.iter().any(|c| c == code))
+}
+
+impl Rig {
+    /// An opening that was counted and is in a person's hands.
+    async fn asked(&self, bits: u64) -> OpeningId {
+        let id = OpeningId::from_bits(bits);
+        let asked = Event::OpeningNeedsAttention {
+            kind: "attempts_used_up".into(),
+            why: "x".into(),
+            prompt: Default::default(),
+            session: None,
+        };
+        for event in [Event::OpeningCounted(counted()), asked] {
+            self.recorder.begin("front-1", Some(&id), event).await.unwrap().unwrap();
+        }
+        id
+    }
+}
+
+#[tokio::test]
+async fn every_reason_why_a_decision_is_not_taken_has_its_code_and_is_documented() {
+    let mut rig = rig("127.0.0.1").await;
+    let id = rig.asked(7).await;
+    let openapi: Value = serde_json::from_str(&rig.as_owner("GET /openapi.json", "", "").await.body).unwrap();
+    let line = format!("POST /v1/tills/front-1/openings/{id}/resolution");
+    let body = r#"{"decision":"give_up","by":" Kim ","why":"counted again"}"#;
+    let told = || "why".to_owned();
+    for (refused, status, code) in [
+        (ResolveRefused::NotNow(told()), 409, "cannot_be_decided_now"),
+        (ResolveRefused::NoSuchSession(told()), 422, "no_such_session"),
+        (ResolveRefused::Unread(told()), 503, "shopify_unreachable"),
+        (ResolveRefused::NotSaved(told()), 507, "not_saved"),
+    ] {
+        let till = async {
+            let Some(Command::Resolve { wish, reply }) = rig.inbox.recv().await else { panic!("no wish") };
+            reply.send(Err(refused)).unwrap();
+            wish
+        };
+        let (wish, answer) = {
+            let (address, bearer) = (rig.address, rig.bearer.clone());
+            let head = format!("Authorization: {bearer}\r\nContent-Type: application/json\r\n");
+            tokio::join!(till, ask(address, &line, &head, body))
+        };
+        assert_eq!((wish.by.as_str(), wish.why.as_str(), wish.decision), ("Kim", "counted again", Decision::GiveUp));
+        assert_eq!((wish.opening, wish.history.len(), wish.session_id), (id.clone(), 2, None));
+        assert_eq!((answer.status, answer.problem().as_str()), (status, code));
+        assert!(is_documented(&openapi, &line, status, code), "{status} {code}");
+    }
+    // What is settled, or was never counted, does not even reach the till.
+    let resolved = Event::OpeningResolved { by: "Kim".into(), why: "x".into(), decision: Decision::GiveUp, session: None };
+    rig.recorder.begin("front-1", Some(&id), resolved).await.unwrap().unwrap();
+    let settled = rig.json(&line, body).await;
+    assert_eq!((settled.status, settled.problem().as_str()), (409, "settled_already"));
+    assert!(settled.body.contains("given up by Kim"), "{}", settled.body);
+    let started = OpeningId::from_bits(8);
+    let by = Event::OpeningStarted { by: drawerbridge::shift::event::StartedBy::Api };
+    rig.recorder.begin("front-1", Some(&started), by).await.unwrap().unwrap();
+    let early = rig.json(&format!("POST /v1/tills/front-1/openings/{started}/resolution"), body).await;
+    assert_eq!((early.status, early.problem().as_str()), (409, "not_counted"));
+    let nowhere = rig.json("POST /v1/tills/front-1/openings/0000000009/resolution", body).await;
+    assert_eq!((nowhere.status, nowhere.problem().as_str()), (404, "not_found"));
+    assert!(rig.inbox.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn the_very_same_count_once_more_is_no_conflict() {
+    let mut rig = rig("127.0.0.1").await;
+    let by_total = rig.asked(7).await;
+    let by_pieces = OpeningId::from_bits(8);
+    let lines = [("20.00", 5), ("0.25", 200)].map(|(face, pieces)| Pieces { denomination: face.into(), pieces }).to_vec();
+    let pieces = Event::OpeningCounted(Counted { lines, ..counted() });
+    rig.recorder.begin("front-1", Some(&by_pieces), pieces).await.unwrap().unwrap();
+    for (id, body, status) in [
+        (&by_total, r#"{"total":"150.00"}"#, 200),
+        (&by_total, r#"{"total":"150"}"#, 200),
+        (&by_total, r#"{"total":"150.01"}"#, 409),
+        (&by_total, r#"{"denominations":{"50.00":3}}"#, 409),
+        (&by_pieces, r#"{"denominations":{"0.25":200,"20.00":5}}"#, 200),
+        (&by_pieces, r#"{"denominations":{"0.25":200,"20.00":5,"1.00":0}}"#, 200),
+        (&by_pieces, r#"{"denominations":{"50.00":3}}"#, 409),
+        (&by_pieces, r#"{"total":"150.00"}"#, 409),
+    ] {
+        let till = async {
+            let refused = || Err(Refusal::NotInThisState { state: "counted already".into() });
+            match rig.inbox.recv().await {
+                Some(Command::PutTotal { reply, .. } | Command::PutLines { reply, .. }) => reply.send(refused()).unwrap(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let head = format!("Authorization: {}\r\nContent-Type: application/json\r\n", rig.bearer);
+        let line = format!("PUT /v1/tills/front-1/openings/{id}/count");
+        let ((), answer) = tokio::join!(till, ask(rig.address, &line, &head, body));
+        assert_eq!(answer.status, status, "{body} {}", answer.body);
+        if status == 409 {
+            assert_eq!(answer.problem(), "not_in_this_state");
+        }
     }
 }
 
@@ -288,16 +425,7 @@ async fn a_number_that_this_journal_has_not_reached_is_refused_instead_of_silenc
 async fn an_unsettled_count_shows_in_the_figures_until_it_is_settled() {
     let rig = rig("127.0.0.1").await;
     let id = OpeningId::from_bits(7);
-    let counted = Counted {
-        staff_name: "Robin".into(),
-        staff_member_id: "gid://shopify/StaffMember/1".into(),
-        point_of_sale_device_id: "gid://shopify/PointOfSaleDevice/1".into(),
-        reason_code_id: None,
-        balance: Money { amount: "150.00".into(), currency: "USD".into() },
-        lines: vec![],
-        time: "2026-11-23T07:00:00Z".into(),
-        note: String::new(),
-    };
+    let counted = counted();
     let figure = async |n: u8| {
         let line = format!("drawerbridge_opening_unresolved{{till=\"front-1\"}} {n}");
         let page = rig.as_owner("GET /metrics", "", "").await;
@@ -307,8 +435,14 @@ async fn an_unsettled_count_shows_in_the_figures_until_it_is_settled() {
     rig.recorder.begin("front-1", Some(&id), Event::OpeningCounted(counted)).await.unwrap().unwrap();
     figure(1).await;
     let refused = Event::OpeningRefused { code: "X".into(), message: "no".into(), prompt: Default::default() };
-    rig.recorder.begin("front-1", Some(&id), refused).await.unwrap().unwrap();
+    let written = rig.recorder.begin("front-1", Some(&id), refused).await.unwrap().unwrap();
     figure(0).await;
+    let page = rig.as_owner("GET /metrics", "", "").await.body;
+    let head = drawerbridge::journal::chain::hex(written.hash());
+    for line in [format!("drawerbridge_journal_head_info{{head=\"{head}\"}} 1\n"), "drawerbridge_journal_seq 2\n".to_owned()]
+    {
+        assert!(page.contains(&line), "{line} in {page}");
+    }
 }
 
 /// The clock jumps to the next deadline whenever everything waits.

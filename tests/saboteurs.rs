@@ -2,10 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests may stop the test and say why")]
 
 mod power_loss;
+#[allow(dead_code, reason = "a single world is replayed by the simulation's own target")]
+mod simulation;
 
 use std::{env, process::Command};
 
-use drawerbridge::saboteur::{Saboteur, VARIABLE};
+// The simulation compiles the daemon's `session_watch.rs` as it stands: its paths lead into the library.
+use drawerbridge::{
+    clock, opening,
+    saboteur::{self, Saboteur, VARIABLE},
+};
 use power_loss::{NoProof, Outcome, Spec, prove, was_the_writer};
 
 /// Not a test of anything: the process that the power-loss proof records is this one, asked for nothing else.
@@ -42,4 +48,18 @@ fn with_synchronous_off_the_power_loss_proof_finds_lost_rows_and_without_it_none
     println!("synchronous = OFF: {} of {} images broken, {lost} lost rows", sabotaged.violations.len(), sabotaged.images);
     sabotaged.violations.iter().take(3).for_each(|violation| println!("  {violation}"));
     assert!(lost > 20, "{lost} of {} images", sabotaged.images);
+}
+
+#[test]
+fn with_a_resend_without_reading_the_simulation_finds_a_violation_and_without_it_none() {
+    const OPENINGS: u64 = 2000;
+    let honest = simulation::run(OPENINGS, 7, &|_| {});
+    assert!(honest.violations.is_empty(), "{:?}", honest.violations);
+    assert_eq!(honest.tally.of("openings"), OPENINGS);
+    saboteur::switch_on(Saboteur::ResendWithoutReading);
+    let sabotaged = simulation::run(OPENINGS, 7, &|_| {});
+    saboteur::off();
+    let rules: Vec<_> = sabotaged.violations.iter().map(|(_, violation)| violation.rule).collect();
+    println!("a resend without reading, after {} openings: {rules:?}", sabotaged.tally.of("openings"));
+    assert!(rules.contains(&"a resend follows a proof of absence"), "{rules:?}");
 }

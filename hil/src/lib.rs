@@ -1,6 +1,7 @@
 //! The firmware side of drawerbridge, written from the fact sheets; shares no code with the daemon.
 pub mod admin;
 pub mod bench;
+pub mod crash;
 pub mod display;
 pub mod keypad;
 pub mod latency;

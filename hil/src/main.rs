@@ -11,6 +11,11 @@ use drawerbridge_hil::{
         daemon::{find_program, refuse_stale},
         spec::{RealPort, quirk},
     },
+    crash::{
+        self,
+        kill::{self, KillOptions},
+        syscalls::{self, SyscallOptions},
+    },
     latency::{self, LatencyOptions},
     line::Attach,
     printer::{Printer, PrinterSpec, Quirks},
@@ -83,6 +88,47 @@ enum Command {
         #[arg(long)]
         daemon: Option<PathBuf>,
     },
+    /// End the daemon by kill -9 at random moments, thousands of times, and hold what is left against what was said.
+    ///
+    /// Prints one line and ends with 0 if nothing was lost, doubled, changed or said wrongly.
+    Kill {
+        /// Kills, each with the start after it.
+        #[arg(long, default_value_t = 10_000)]
+        cycles: u64,
+        /// Where all choices come from; a new one each time when not given.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Tills at a time: by itself eight for each core.
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// Only the till of this number, as a failure names it.
+        #[arg(long)]
+        till: Option<u64>,
+        /// The daemon to test.
+        #[arg(long)]
+        daemon: Option<PathBuf>,
+    },
+    /// End the daemon before and after every system call that leaves something behind, and let each of them fail.
+    ///
+    /// Needs strace. Prints the calls on stderr and one line on stdout, and ends with 0 if every call was reached and nothing
+    /// was lost, doubled or said wrongly.
+    Syscalls {
+        /// `all`, or so many runs spread over everything.
+        #[arg(long, default_value = "all", value_parser = how_many)]
+        points: HowMany,
+        /// Only runs whose name has this in it, as a failure gives it: `EIO, journal`.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+        /// Chooses what is counted and which runs are done; a new one each time when not given.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Tills at a time: by itself four for each core.
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// The daemon to test.
+        #[arg(long)]
+        daemon: Option<PathBuf>,
+    },
     /// Only a receipt printer with its drawer, for foreign programs.
     ///
     /// Takes on its terminal what is done at a printer: `paper out`, `cover opened`, `drawer opened with key` and so on.
@@ -152,11 +198,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Run { scenarios, keep, jobs, steps, daemon } => {
-            bench::patience()?;
-            let options = RunOptions { program: find_program(daemon)?, keep };
-            if let Err(why) = refuse_stale(&options.program) {
-                eprintln!("Take care: {why}");
-            }
+            let options = RunOptions { program: program(daemon)?, keep };
             let scenarios = scenario::load(&scenarios).map_err(|errors| errors.to_string())?;
             let jobs = jobs.unwrap_or_else(bench::default_jobs);
             let start = tokio::time::Instant::now();
@@ -173,6 +215,22 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
             let table = latency::measure(&options, |doing| eprintln!("{doing} …")).await?;
             println!("{table}");
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Kill { cycles, seed, jobs, till, daemon } => {
+            let program = program(daemon)?;
+            let jobs = jobs.unwrap_or_else(kill::default_jobs);
+            let options = KillOptions { cycles, seed: seed.unwrap_or_else(crash::fresh_seed), jobs, till, program };
+            let report = kill::run(&options).await;
+            println!("{report}");
+            Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Syscalls { points, only, seed, jobs, daemon } => {
+            let (program, jobs) = (program(daemon)?, jobs.unwrap_or_else(bench::default_jobs));
+            let seed = seed.unwrap_or_else(crash::fresh_seed);
+            let report = syscalls::run(&SyscallOptions { runs: points.0, only, seed, jobs, program }).await?;
+            eprint!("{}", report.list());
+            println!("{report}");
+            Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Printer(args) => {
             printer(args).await?;
@@ -191,6 +249,16 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// The daemon to test, with a word about one that is older than what it is made of.
+fn program(daemon: Option<PathBuf>) -> Result<PathBuf, String> {
+    bench::patience()?;
+    let program = find_program(daemon)?;
+    if let Err(why) = refuse_stale(&program) {
+        eprintln!("Take care: {why}");
+    }
+    Ok(program)
 }
 
 /// Tells what the printer does until a signal.
@@ -217,6 +285,18 @@ async fn printer(args: PrinterArgs) -> Result<(), String> {
     let served = console::serve_printer(&printer, args.dir.as_deref(), |line| println!("{line}")).await;
     printer.unplug();
     served.map_err(|e| format!("the terminal: {e}"))
+}
+
+/// So many, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct HowMany(Option<usize>);
+
+fn how_many(text: &str) -> Result<HowMany, String> {
+    match (text, text.parse()) {
+        ("all", _) => Ok(HowMany(None)),
+        (_, Ok(n @ 1..)) => Ok(HowMany(Some(n))),
+        (_, _) => Err("write a number from 1 on, or all".into()),
+    }
 }
 
 fn real_port(text: &str) -> Result<RealPort, String> {

@@ -13,7 +13,7 @@ use serde::{
 use super::problem::Problem;
 use crate::{
     money::{Amount, CountLine, Currency},
-    shift::event::OpeningId,
+    shift::event::{Counted, OpeningId},
 };
 
 /// The longest body that makes sense here is a count by denomination: about 1 KB.
@@ -59,6 +59,24 @@ pub enum Count {
     Total(Amount),
     /// By denomination.
     Lines(Vec<CountLine>),
+}
+
+impl Count {
+    /// It is the count that was saved: the same total, or the same pieces.
+    #[must_use]
+    pub fn is(&self, saved: &Counted) -> bool {
+        let sum =
+            |total: &Amount| saved.balance.amount == total.to_string() && saved.balance.currency == total.currency().code();
+        match self {
+            Self::Total(total) => saved.lines.is_empty() && sum(total),
+            Self::Lines(lines) => {
+                let some = lines.iter().filter(|line| line.pieces > 0);
+                let given: BTreeMap<_, _> = some.map(|line| (line.denomination.to_string(), line.pieces)).collect();
+                let kept = saved.lines.iter().map(|line| (line.denomination.clone(), line.pieces)).collect();
+                given == kept && Amount::from_lines(lines).is_some_and(|total| sum(&total))
+            }
+        }
+    }
 }
 
 /// A decimal as text. A JSON number is refused: it may have gone through a float.

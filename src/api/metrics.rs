@@ -2,6 +2,7 @@
 use std::fmt::Write as _;
 
 use super::Doors;
+use crate::journal::chain::hex;
 
 /// The whole page.
 pub async fn page(doors: &Doors) -> String {
@@ -10,10 +11,12 @@ pub async fn page(doors: &Doors) -> String {
     line(format_args!("# HELP drawerbridge_journal_writable 1 when the last write to the journal succeeded.\n"));
     line(format_args!("# TYPE drawerbridge_journal_writable gauge\n"));
     line(format_args!("drawerbridge_journal_writable {}\n", u8::from(!doors.recorder.is_failing())));
-    if let Ok((seq, head)) = doors.recorder.ask(|j| Ok((j.next_seq() - 1, j.head()))).await {
-        let hex: String = head.iter().map(|b| format!("{b:02x}")).collect();
-        line(format_args!("# HELP drawerbridge_journal_seq Number and hash of the newest journal row.\n"));
-        line(format_args!("# TYPE drawerbridge_journal_seq gauge\ndrawerbridge_journal_seq{{head=\"{hex}\"}} {seq}\n"));
+    if let Ok((seq, head)) = doors.recorder.ask(|j| Ok((j.last_seq()?, j.head()))).await {
+        line(format_args!("# HELP drawerbridge_journal_seq Number of the newest journal row.\n"));
+        line(format_args!("# TYPE drawerbridge_journal_seq gauge\ndrawerbridge_journal_seq {seq}\n"));
+        line(format_args!("# HELP drawerbridge_journal_head_info Hash of the newest journal row: keep it elsewhere.\n"));
+        line(format_args!("# TYPE drawerbridge_journal_head_info gauge\n"));
+        line(format_args!("drawerbridge_journal_head_info{{head=\"{}\"}} 1\n", hex(&head)));
     }
     line(format_args!("# HELP drawerbridge_drawer_known 1 when the drawer's state is known.\n"));
     line(format_args!("# TYPE drawerbridge_drawer_known gauge\n"));

@@ -5,7 +5,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{device::KickRefused, money::AmountError, shift::Refusal};
+use crate::{daemon::desk::ResolveRefused, device::KickRefused, money::AmountError, shift::Refusal};
 
 /// One error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,18 @@ impl From<Refusal> for Problem {
             Refusal::NotSaved { .. } => StatusCode::INSUFFICIENT_STORAGE,
         };
         Self::new(status, refusal.code(), refusal.to_string())
+    }
+}
+
+impl From<ResolveRefused> for Problem {
+    fn from(refused: ResolveRefused) -> Self {
+        let (status, code) = match &refused {
+            ResolveRefused::NotNow(_) => (StatusCode::CONFLICT, "cannot_be_decided_now"),
+            ResolveRefused::NoSuchSession(_) => (StatusCode::UNPROCESSABLE_ENTITY, "no_such_session"),
+            ResolveRefused::Unread(_) => (StatusCode::SERVICE_UNAVAILABLE, "shopify_unreachable"),
+            ResolveRefused::NotSaved(_) => (StatusCode::INSUFFICIENT_STORAGE, "not_saved"),
+        };
+        Self::new(status, code, refused.to_string())
     }
 }
 

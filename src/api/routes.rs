@@ -15,18 +15,20 @@ use tokio::sync::oneshot;
 use super::{
     Doors,
     body::{self, Count, CountBody, Kick, Start, opening_id},
+    evidence,
     extract::{Body, InPath, InQuery},
     metrics,
     problem::Problem,
-    stream,
+    resolution, stream,
 };
 use crate::{
     daemon::desk::{Answer, Command, OpeningView, TillHandle, kick_word},
+    journal::Row,
     opening::record::Record,
     shift::{Reply, event::OpeningId},
 };
 
-type Shared = State<Arc<Doors>>;
+pub(super) type Shared = State<Arc<Doors>>;
 /// Openings listed unless asked for more.
 const LIST: u32 = 20;
 /// And at most.
@@ -40,6 +42,7 @@ pub(super) fn all() -> Router<Arc<Doors>> {
         .route("/v1/tills/{till}/openings", post(start).get(openings))
         .route("/v1/tills/{till}/openings/{id}", get(opening).delete(cancel))
         .route("/v1/tills/{till}/openings/{id}/count", put(count))
+        .route("/v1/tills/{till}/openings/{id}/resolution", post(resolution::resolve))
         .route("/v1/openings/{id}/slip", post(reprint))
         .route("/v1/events", get(events))
         .route("/healthz", get(healthz))
@@ -53,17 +56,21 @@ pub(super) fn all() -> Router<Arc<Doors>> {
         .layer(DefaultBodyLimit::max(body::LIMIT))
 }
 
-fn find<'a>(doors: &'a Doors, name: &str) -> Result<&'a TillHandle, Problem> {
+pub(super) fn find<'a>(doors: &'a Doors, name: &str) -> Result<&'a TillHandle, Problem> {
     doors
         .tills
         .get(name)
         .ok_or_else(|| Problem::not_found(&format!("the till {:?}", name.chars().take(40).collect::<String>())))
 }
 
+/// The till is there no more.
+pub(super) fn gone() -> Problem {
+    Problem::unavailable("the daemon is stopping: try again when it runs")
+}
+
 /// Hands a wish to the till and waits for its answer.
 async fn ask(till: &TillHandle, wish: impl FnOnce(Answer) -> Command) -> Result<Reply, Problem> {
     let (reply, answer) = oneshot::channel();
-    let gone = || Problem::unavailable("the daemon is stopping: try again when it runs");
     till.commands.send(wish(reply)).await.map_err(|_| gone())?;
     Ok(answer.await.map_err(|_| gone())??)
 }
@@ -125,13 +132,21 @@ async fn count(
     let till = find(&doors, &name)?;
     let opening = opening_id(&id)?;
     let count = body::read::<CountBody>(&headers, &bytes)?.count(till.currency)?;
+    let given = count.clone();
     let wish = |reply| match count {
         Count::Total(total) => Command::PutTotal { opening: opening.clone(), total, reply },
         Count::Lines(lines) => Command::PutLines { opening: opening.clone(), lines, reply },
     };
-    ask(till, wish).await?;
-    let record = read_record(&doors, &opening).await?;
-    Ok(Json(OpeningView::of(&record, till.second_slip)).into_response())
+    let refused = ask(till, wish).await.err();
+    let record = of_opening(&doors, till, &opening).await.and_then(|rows| record_of(&opening, &rows));
+    match (refused, record) {
+        (None, record) => Ok(Json(OpeningView::of(&record?, till.second_slip)).into_response()),
+        // A POS that did not get the answer asks once more: nothing new was counted, and nothing else is saved.
+        (Some(_), Ok(record)) if record.counted.as_ref().is_some_and(|counted| given.is(counted)) => {
+            Ok(Json(OpeningView::of(&record, till.second_slip)).into_response())
+        }
+        (Some(refused), _) => Err(refused),
+    }
 }
 
 async fn cancel(State(doors): Shared, InPath((name, id)): InPath<(String, String)>) -> Result<StatusCode, Problem> {
@@ -144,14 +159,13 @@ async fn cancel(State(doors): Shared, InPath((name, id)): InPath<(String, String
 async fn opening(State(doors): Shared, InPath((name, id)): InPath<(String, String)>) -> Result<Response, Problem> {
     let till = find(&doors, &name)?;
     let id = opening_id(&id)?;
-    let rows = {
-        let id = id.clone();
-        doors.recorder.ask(move |j| j.of_opening(&id)).await.map_err(Problem::unavailable)?
-    };
-    let here = rows.first().is_some_and(|r| r.till == till.name);
-    let record = Record::read(&id, rows.iter().map(|r| (r.at, &r.event))).filter(|_| here);
-    let record = record.ok_or_else(|| Problem::not_found(&format!("the opening {id}")))?;
+    let rows = of_opening(&doors, till, &id).await?;
+    let record = record_of(&id, &rows)?;
+    let chain = evidence::read(&doors.recorder, &record, &rows).await?;
     let mut view = serde_json::to_value(OpeningView::of(&record, till.second_slip)).expect("plain fields");
+    view["till"] = Value::from(till.name.as_str());
+    view["evidence"] = serde_json::to_value(&chain.steps).expect("plain fields");
+    view["missing"] = Value::from(chain.missing);
     view["events"] = rows.iter().map(stream::row_json).collect();
     Ok(Json(view).into_response())
 }
@@ -185,10 +199,19 @@ async fn openings(
     Ok(Json(json!({ "openings": views })))
 }
 
-async fn read_record(doors: &Doors, id: &OpeningId) -> Result<Record, Problem> {
+/// The rows of one opening of this till, oldest first.
+pub(super) async fn of_opening(doors: &Doors, till: &TillHandle, id: &OpeningId) -> Result<Vec<Row>, Problem> {
     let asked = id.clone();
     let rows = doors.recorder.ask(move |j| j.of_opening(&asked)).await.map_err(Problem::unavailable)?;
-    Record::read(id, rows.iter().map(|r| (r.at, &r.event))).ok_or_else(|| Problem::not_found(&format!("the opening {id}")))
+    if rows.first().is_some_and(|row| row.till == till.name) { Ok(rows) } else { Err(no_opening(id)) }
+}
+
+pub(super) fn record_of(id: &OpeningId, rows: &[Row]) -> Result<Record, Problem> {
+    Record::read(id, rows.iter().map(|r| (r.at, &r.event))).ok_or_else(|| no_opening(id))
+}
+
+fn no_opening(id: &OpeningId) -> Problem {
+    Problem::not_found(&format!("the opening {id}"))
 }
 
 async fn reprint(State(doors): Shared, InPath(id): InPath<String>) -> Result<Response, Problem> {
@@ -196,8 +219,7 @@ async fn reprint(State(doors): Shared, InPath(id): InPath<String>) -> Result<Res
     let asked = id.clone();
     let rows = doors.recorder.ask(move |j| j.of_opening(&asked)).await.map_err(Problem::unavailable)?;
     let till = rows.first().map(|r| r.till.clone()).unwrap_or_default();
-    let record = Record::read(&id, rows.iter().map(|r| (r.at, &r.event)));
-    let record = record.ok_or_else(|| Problem::not_found(&format!("the opening {id}")))?;
+    let record = record_of(&id, &rows)?;
     let till = find(&doors, &till)?;
     ask(till, |reply| Command::Reprint { record: Box::new(record), reply }).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "slip": "queued" }))).into_response())

@@ -93,7 +93,19 @@ impl Client {
 
     /// Sends one request that is answered with JSON; a problem is printed with the daemon's own words.
     pub(super) fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ExitCode> {
-        let answer = self.send(method, path, body)?;
+        let answer = self.send_within(None, method, path, body)?;
+        if answer.is_good() { self.json(&answer) } else { Err(Self::refused(&answer)) }
+    }
+
+    /// As [`Client::ask`], for what takes longer.
+    pub(super) fn ask_within(
+        &self,
+        limit: Duration,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, ExitCode> {
+        let answer = self.send_within(Some(limit), method, path, body)?;
         if answer.is_good() { self.json(&answer) } else { Err(Self::refused(&answer)) }
     }
 
@@ -127,7 +139,20 @@ impl Client {
 
     /// Sends one request and takes whatever comes.
     pub(super) fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, ExitCode> {
+        self.send_within(None, method, path, body)
+    }
+
+    fn send_within(
+        &self,
+        limit: Option<Duration>,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, ExitCode> {
         let mut request = self.http.request(method, format!("{}{path}", self.base)).header("Authorization", &self.bearer);
+        if let Some(limit) = limit {
+            request = request.timeout(limit);
+        }
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -143,12 +168,12 @@ impl Client {
             Ok::<_, reqwest::Error>(Answer { status, text: String::from_utf8_lossy(&bytes).into_owned() })
         });
         asked.map_err(|e| {
-            complain(self.why(&e));
+            complain(self.why(&e, limit.unwrap_or(ANSWERS_WITHIN)));
             ExitCode::from(TRY_LATER)
         })
     }
 
-    fn why(&self, error: &reqwest::Error) -> String {
+    fn why(&self, error: &reqwest::Error, limit: Duration) -> String {
         let base = &self.base;
         if error.is_connect() {
             format!("nothing answers at {base}: is the daemon running? Start it with `drawerbridge run`")
@@ -156,7 +181,7 @@ impl Client {
             format!(
                 "{base} takes the connection and does not answer within {} s: the daemon hangs, or another program has this \
                  port (`ss -ltnp` names it)",
-                ANSWERS_WITHIN.as_secs()
+                limit.as_secs()
             )
         } else {
             format!("{base} broke off in the middle of its answer ({}): try again", with_causes(error))

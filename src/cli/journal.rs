@@ -1,5 +1,9 @@
 //! `drawerbridge journal`: reads the record beside a running daemon, and checks its hash chain.
-use std::{collections::VecDeque, path::PathBuf, process::ExitCode};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -10,16 +14,23 @@ use super::{
 };
 use crate::{
     api::row_json,
-    journal::{self, JournalError, Row},
+    clock,
+    journal::{
+        self, JournalError, Report, Row, SalvageError, Salvaged, StoredRow,
+        chain::{self, hex, short},
+    },
+    shift::event::OpeningId,
 };
 
 const LONG: &str = "\
-The journal is read beside a running daemon; nothing is ever changed by reading. Times are UTC.
+The journal is read beside a running daemon; nothing is ever changed by reading. Only salvage writes, and refuses beside a
+daemon. Times are UTC.
 
 Examples:
   drawerbridge journal list --last 20
   drawerbridge journal show 1005
-  drawerbridge journal verify";
+  drawerbridge journal verify
+  drawerbridge journal export > journal.jsonl";
 
 const LONG_LIST: &str = "\
 One event a line: number, time in UTC, till, name, and what it holds as key=value. Numbers rise and have gaps: each start
@@ -35,17 +46,45 @@ Examples:
   drawerbridge journal show 1005 --json | jq .balance";
 
 const LONG_VERIFY: &str = "\
-Each event carries the hash of the one before it, so an event that was changed, moved or taken out of the middle is found.
-Events cut off at the end leave a chain that is whole: against that, note the head that is printed somewhere else (on
-paper, in another system), and give it to --head later.
+Each event carries the hash of the one before it, so an event that was edited, moved or taken out of the middle is found and
+named, as far as it can be told: who changes an event and computes its hash anew is found at the event after it. The table
+of unsettled openings is compared with the events. Events cut off at the end leave a chain that is whole: against that, give
+a head noted earlier to --head. Each slip has one beside \"Journal\", and /metrics has the newest.
 
 Exit codes: 0 the chain holds (and has the head that was given); 1 it does not.
 
 Examples:
   drawerbridge journal verify
-  drawerbridge journal verify --journal /mnt/backup/journal.db --head 3fa9…";
+  drawerbridge journal verify --head 3fa9-c1d2-77e0-a4b1
+  drawerbridge journal verify --journal /mnt/backup/journal.db --json";
 
-/// Read or check the journal.
+const LONG_EXPORT: &str = "\
+One JSON object a line, oldest first: seq, at, till, opening (null where there is none), name, body (the event as the text
+that is stored), prev and hash in hex. The chain can be checked without this program: prev is the hash of the line before, 64
+zeros on the first, and
+
+  hash = SHA-256( prev as 32 bytes, seq as 8 bytes,
+                  and for each of at, till, opening, name, body: its length in bytes as 8 bytes, then its UTF-8 bytes )
+
+with numbers big-endian, and a missing opening as a text of length 0. tests/verify_export.py does that.
+
+Examples:
+  drawerbridge journal export > journal.jsonl
+  drawerbridge journal export --after 2000000 | jq -r .body";
+
+const LONG_SALVAGE: &str = "\
+For a journal that is damaged, so that the daemon does not start. A new journal is made of the events that are whole, with
+the numbers they had, and takes the old one's place; the old one is kept beside it as journal.db.quarantine-TIME. What is
+missing is said. Counts that are not settled are read at Shopify before anything is sent: among the lost events may be one
+that says that a request left. Stop the daemon first.
+
+Exit codes: 0 done; 1 nothing was done, for example because the journal is whole; 75 a daemon has it.
+
+Examples:
+  drawerbridge journal salvage --config drawerbridge.toml
+  drawerbridge journal salvage --journal journal.db --to what-is-whole.db     leaves journal.db alone";
+
+/// Read, check or mend the journal.
 #[derive(Args)]
 #[command(after_long_help = LONG)]
 pub(super) struct JournalArgs {
@@ -84,10 +123,31 @@ enum What {
     Verify {
         #[command(flatten)]
         source: Source,
-        /// A head noted earlier: the chain must contain it
-        #[arg(long, value_name = "HEX")]
+        /// A head noted earlier, or its beginning as a slip shows it: the chain must contain it
+        #[arg(long, value_name = "HEX", value_parser = head_digits)]
         head: Option<String>,
-        /// Print one JSON object: `ok`, and `rows`, `last`, `head`, `head_found_at`, or `error`
+        /// Print one JSON object: `ok`, `rows`, `last`, `head`, `head_found_at`, `findings`, and `error` when it is not
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print every event as it is stored, with its hash, as JSON Lines
+    #[command(after_long_help = LONG_EXPORT)]
+    Export {
+        #[command(flatten)]
+        source: Source,
+        /// Only events after this number
+        #[arg(long, value_name = "SEQ", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+        after: i64,
+    },
+    /// Make a new journal of what is whole in a damaged one
+    #[command(after_long_help = LONG_SALVAGE)]
+    Salvage {
+        #[command(flatten)]
+        source: Source,
+        /// Write the new journal there, and leave the damaged one alone
+        #[arg(long, value_name = "NEW")]
+        to: Option<PathBuf>,
+        /// Print one JSON object: `kept`, `head`, `copy`, `lost`, `unsettled`, `ended_unknown`, `without_count`
         #[arg(long)]
         json: bool,
     },
@@ -122,6 +182,8 @@ pub(super) fn journal(args: &JournalArgs) -> ExitCode {
         What::List(args) => list(args),
         What::Show { source, seq, json } => show(source, *seq, *json),
         What::Verify { source, head, json } => verify(source, head.as_deref(), *json),
+        What::Export { source, after } => export(source, *after),
+        What::Salvage { source, to, json } => salvage(source, to.as_deref(), *json),
     }
     .unwrap_or_else(|code| code)
 }
@@ -178,57 +240,160 @@ fn show(source: &Source, seq: i64, json: bool) -> Result<ExitCode, ExitCode> {
     Ok(say_last(text, ExitCode::SUCCESS))
 }
 
+/// Fewer digits than this could be those of another event.
+const HEAD_DIGITS: usize = 8;
+
+/// A head as somebody noted it: with or without the strokes of a slip, in any case.
+fn head_digits(given: &str) -> Result<String, String> {
+    let digits: String = given.chars().filter(|c| !matches!(c, '-' | ' ')).collect::<String>().to_ascii_lowercase();
+    let fine = digits.bytes().all(|b| b.is_ascii_hexdigit()) && (HEAD_DIGITS..=64).contains(&digits.len());
+    let why = || format!("a head is {HEAD_DIGITS} to 64 digits of 0-9 and a-f, as on the slip: 3fa9-c1d2-77e0-a4b1");
+    fine.then_some(digits).ok_or_else(why)
+}
+
+/// Where the head that was given was found.
+#[derive(Clone, Copy)]
+enum Found {
+    NotAskedFor,
+    Nowhere,
+    At(i64),
+    /// At several events.
+    Ambiguous,
+}
+
 fn verify(source: &Source, head: Option<&str>, json: bool) -> Result<ExitCode, ExitCode> {
     let path = file(source)?;
-    let wanted = head.map(|h| h.trim().to_ascii_lowercase());
-    let (mut last, mut found_at) = (None, None);
-    let followed = journal::verify_each(&path, |seq, hash| {
-        last = Some(seq);
-        if wanted.as_ref().is_some_and(|wanted| *wanted == hex(hash)) {
-            found_at = Some(seq);
+    let mut found = if head.is_some() { Found::Nowhere } else { Found::NotAskedFor };
+    let examined = journal::examine(&path, |seq, hash| {
+        if head.is_some_and(|head| hex(hash).starts_with(head)) {
+            found = if matches!(found, Found::Nowhere) { Found::At(seq) } else { Found::Ambiguous };
         }
     });
-    let (rows, now) = match followed {
-        Ok(followed) => followed,
+    let report = match examined {
+        Ok(report) => report,
         Err(e) => {
             let code = failed(&e);
             return Ok(if json { say_last(json!({ "ok": false, "error": with_causes(&e) }), code) } else { code });
         }
     };
-    let now = hex(&now);
-    let missing = wanted.is_some() && found_at.is_none();
-    let code = if missing { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-    if missing {
-        complain(format!(
-            "{}: no event has the head that was given: events were cut off at the end, or it belongs to another journal",
-            path.display()
-        ));
+    let mut wrong: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    if report.more > 0 {
+        wrong.push(format!("and {} more", report.more));
     }
-    if json {
-        let mut said = json!({ "ok": !missing, "rows": rows, "last": last, "head": now, "head_found_at": found_at });
-        if missing {
-            said["error"] = Value::from("no event has the head that was given");
+    match found {
+        Found::Nowhere => wrong.push(
+            "no event has the head that was given: events were cut off at the end, or it belongs to another journal"
+                .to_owned(),
+        ),
+        Found::Ambiguous => {
+            wrong.push("several events have a hash that begins like the head that was given: give more of it".to_owned());
         }
-        return Ok(say_last(said, code));
+        Found::NotAskedFor | Found::At(_) => {}
     }
-    if missing {
-        return Ok(code);
+    for text in &wrong {
+        complain(format!("{}: {text}", path.display()));
     }
-    let Some(last) = last else { return Ok(say_last(format!("{}: no events yet", path.display()), code)) };
-    say(format!("{}: {rows} events, none changed or moved up to event {last}", path.display()))?;
-    say(format!("head {now}"))?;
-    Ok(match found_at {
-        Some(seq) if seq == last => {
+    if !report.findings.is_empty() {
+        complain("keep the file as it is, and ask who could write to it; `journal export` shows every row");
+    }
+    let code = if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if json {
+        return Ok(say_last(report_json(&report, found, wrong.first()), code));
+    }
+    if wrong.is_empty() { say_what_holds(&path, &report, found, code) } else { Ok(code) }
+}
+
+fn report_json(report: &Report, found: Found, error: Option<&String>) -> Value {
+    let findings: Vec<Value> =
+        report.findings.iter().map(|f| json!({ "wrong": f.wrong.name(), "seq": f.seq, "text": f.text })).collect();
+    let found_at = if let Found::At(seq) = found { Some(seq) } else { None };
+    let mut said = json!({
+        "ok": error.is_none(), "rows": report.rows, "last": report.last, "head": hex(&report.head),
+        "head_found_at": found_at, "findings": findings,
+    });
+    if let Some(error) = error {
+        said["error"] = Value::from(error.clone());
+    }
+    said
+}
+
+fn say_what_holds(path: &Path, report: &Report, found: Found, code: ExitCode) -> Result<ExitCode, ExitCode> {
+    let Some(last) = report.last else { return Ok(say_last(format!("{}: no events yet", path.display()), code)) };
+    let rows = report.rows;
+    say(format!("{}: {rows} events, none edited, removed or moved up to event {last}", path.display()))?;
+    say(format!("head {} (on a slip: {})", hex(&report.head), short(&report.head)))?;
+    Ok(match found {
+        Found::At(seq) if seq == last => {
             say_last("it is the head that was given: nothing is missing, and nothing came after it", code)
         }
-        Some(seq) => say_last(format!("the head that was given is event {seq}: up to there nothing is missing"), code),
-        None => say_last(
+        Found::At(seq) => say_last(format!("the head that was given is event {seq}: up to there nothing is missing"), code),
+        Found::NotAskedFor | Found::Nowhere | Found::Ambiguous => say_last(
             "compare it with a head noted earlier (--head HEX): events cut off at the end leave no other trace",
             code,
         ),
     })
 }
 
-fn hex(hash: &[u8; 32]) -> String {
-    hash.iter().map(|b| format!("{b:02x}")).collect()
+fn export(source: &Source, after: i64) -> Result<ExitCode, ExitCode> {
+    let path = file(source)?;
+    let mut seq = after;
+    loop {
+        let rows = journal::stored(&path, seq, BATCH).map_err(|e| failed(&e))?;
+        let Some(last) = rows.last() else { return Ok(ExitCode::SUCCESS) };
+        seq = last.fields.seq;
+        let lines: Vec<String> = rows.iter().map(|row| exported(row).to_string()).collect();
+        say(lines.join("\n"))?;
+    }
+}
+
+fn exported(StoredRow { fields, prev, hash }: &StoredRow) -> Value {
+    let chain::Fields { seq, at, till, opening, name, body } = fields;
+    json!({
+        "seq": seq, "at": at, "till": till, "opening": opening, "name": name, "body": body,
+        "prev": hex(prev), "hash": hex(hash),
+    })
+}
+
+fn salvage(source: &Source, to: Option<&Path>, json: bool) -> Result<ExitCode, ExitCode> {
+    let path = file(source)?;
+    let salvaged = match to {
+        Some(to) => journal::salvage_to(&path, to, clock::wall()),
+        None => journal::salvage(&path, clock::wall()),
+    };
+    let salvaged = salvaged.map_err(|e| {
+        if let SalvageError::Journal(e) = &e {
+            return failed(e);
+        }
+        complain(with_causes(&e));
+        ExitCode::FAILURE
+    })?;
+    let Salvaged { kept, lost, unsettled, ended_unknown, without_count, head, copy } = &salvaged;
+    if json {
+        let ids = |ids: &[OpeningId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let said = json!({
+            "kept": kept, "head": hex(head), "copy": copy, "lost": lost, "unsettled": ids(unsettled),
+            "ended_unknown": ids(ended_unknown), "without_count": ids(without_count),
+        });
+        return Ok(say_last(said, ExitCode::SUCCESS));
+    }
+    match to {
+        Some(to) => say(format!("{kept} events are whole, and are in {}", to.display()))?,
+        None => say(format!("{}: {kept} events are whole, and make the new journal in its place", path.display()))?,
+    }
+    if let Some(copy) = copy {
+        say(format!("the old one is kept as {}", copy.display()))?;
+    }
+    for text in lost {
+        say(format!("missing: {text}"))?;
+    }
+    for id in unsettled {
+        say(format!("{id}: counted and not settled: Shopify is read before anything is sent"))?;
+    }
+    for id in ended_unknown {
+        say(format!("{id}: how it ended is lost: look for [db:{id}] in Shopify"))?;
+    }
+    for id in without_count {
+        say(format!("{id}: it was sent, and its count is lost: look for [db:{id}] in Shopify"))?;
+    }
+    Ok(say_last(format!("head {}", hex(head)), ExitCode::SUCCESS))
 }

@@ -1,4 +1,7 @@
-//! `drawerbridge openings`: the newest openings, or the whole story of one.
+//! `drawerbridge openings`: the newest openings, the chain of evidence of one, and a person's way out of it.
+mod resolve;
+mod show;
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -10,48 +13,46 @@ use super::{
     ConfigArg,
     client::{Client, segment},
     complain, say, say_last,
-    words::{event_line, slip, text, time, visible},
+    words::{slip, text, time, visible, what_to_do},
 };
 
 const LONG: &str = "\
-One line each: id, when it began, till, state, count, who counted, Shopify's session, what stands in the way, and the
-slip when it is not printed yet or nothing proves it.
+One line each: id, when it began, till, state, count, who counted, Shopify's session, what stands in the way, the slip when
+it is not printed yet or nothing proves it, and the command to run next where a person must decide.
 States: started, counted, sending, waiting (no network: it is sent by itself), unknown (Shopify is being read),
-confirmed, refused, needs attention (a person must look), cancelled.
+confirmed, refused, needs attention (a person must decide), recorded (as a mid-session count), stale (count again),
+given up, cancelled.
 
 Examples:
-  drawerbridge openings --limit 5
-  drawerbridge openings --till front-1 --json | jq '.[0].session_id'
-  drawerbridge openings show 8R0NM4RDQ6";
-
-const LONG_SHOW: &str = "\
-Examples:
+  drawerbridge openings
+  drawerbridge openings list --till front-1 --json | jq '.[0].session_id'
   drawerbridge openings show 8R0NM4RDQ6
-  drawerbridge openings show 8R0NM4RDQ6 --json | jq '.events[].name'";
+  drawerbridge openings resolve 8R0NM4RDQ6 --give-up --why \"counted again\"";
 
-/// List openings, newest first.
+const LONG_LIST: &str = "\
+Examples:
+  drawerbridge openings list --limit 5
+  drawerbridge openings list --till front-1 --json | jq '.[] | select(.attention) | .id'";
+
+/// List openings, show the evidence of one, or decide about it.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, after_long_help = LONG)]
 pub(super) struct OpeningsArgs {
     #[command(subcommand)]
-    one: Option<One>,
+    what: Option<What>,
     #[command(flatten)]
     list: List,
 }
 
 #[derive(Subcommand)]
-enum One {
-    /// Show every event of one opening, from the drawer to Shopify's answer and the slip
-    #[command(after_long_help = LONG_SHOW)]
-    Show {
-        #[command(flatten)]
-        config: ConfigArg,
-        /// The ten characters on the slip and in Shopify's note
-        id: String,
-        /// Print the daemon's answer: one JSON object with `events`
-        #[arg(long)]
-        json: bool,
-    },
+enum What {
+    /// List openings, newest first; the same as without a word
+    #[command(after_long_help = LONG_LIST)]
+    List(List),
+    /// Show the chain of evidence of one opening, from the key press to Shopify's id and the slip
+    Show(show::ShowArgs),
+    /// Decide about an opening that is in a person's hands: link it, record it as a count, or give it up
+    Resolve(resolve::ResolveArgs),
 }
 
 #[derive(Args)]
@@ -70,11 +71,41 @@ struct List {
 }
 
 pub(super) fn openings(args: &OpeningsArgs) -> ExitCode {
-    match &args.one {
-        Some(One::Show { config, id, json }) => show(config, id, *json),
+    match &args.what {
+        Some(What::List(args)) => list(args),
+        Some(What::Show(args)) => show::show(args),
+        Some(What::Resolve(args)) => resolve::resolve(args),
         None => list(&args.list),
     }
     .unwrap_or_else(|code| code)
+}
+
+/// An opening at whichever till it is: the till's name, and the daemon's answer.
+fn find<'a>(client: &'a Client, id: &str) -> Result<(&'a str, Value), ExitCode> {
+    for till in &client.tills {
+        if let Some(found) = client.find(&path(till, id))? {
+            return Ok((till, found));
+        }
+    }
+    complain(format!("no till has an opening {id:?}: `drawerbridge openings` lists them"));
+    Err(ExitCode::FAILURE)
+}
+
+fn path(till: &str, id: &str) -> String {
+    format!("/v1/tills/{}/openings/{}", segment(till), segment(id))
+}
+
+/// As people type it: in small letters, with a blank from copying.
+fn spelled(id: &str) -> String {
+    id.trim().to_ascii_uppercase()
+}
+
+/// `150.00 USD counted by Robin`; empty until it is counted.
+fn counted(opening: &Value) -> String {
+    match (text(opening, "total"), text(opening, "currency"), text(opening, "staff")) {
+        ("", _, _) => String::new(),
+        (total, currency, staff) => format!("{total} {currency} counted by {}", visible(staff)),
+    }
 }
 
 fn list(args: &List) -> Result<ExitCode, ExitCode> {
@@ -117,8 +148,10 @@ fn line(o: &Value) -> String {
     let session = session.map(|number| format!("session {number}")).unwrap_or_default();
     let why = o.get("why").and_then(Value::as_str).map(|w| format!("  ({})", visible(w))).unwrap_or_default();
     let slip = slip(o).map(|s| format!("  ({s})")).unwrap_or_default();
+    let asks = !text(o, "attention").is_empty();
+    let next = Some(what_to_do(o).join(" ")).filter(|_| asks).map(|next| format!("  ({next})")).unwrap_or_default();
     let line = format!(
-        "{}  {}  {:<10} {:<15} {:>14}  {:<12} {session}{why}{slip}",
+        "{}  {}  {:<10} {:<15} {:>14}  {:<12} {session}{why}{slip}{next}",
         text(o, "id"),
         time(text(o, "at")),
         text(o, "till"),
@@ -127,30 +160,6 @@ fn line(o: &Value) -> String {
         text(o, "staff"),
     );
     line.trim_end().to_owned()
-}
-
-fn show(config: &ConfigArg, id: &str, json: bool) -> Result<ExitCode, ExitCode> {
-    let client = Client::new(config)?;
-    let id = id.trim().to_ascii_uppercase();
-    for till in &client.tills {
-        let Some(found) = client.find(&format!("/v1/tills/{}/openings/{}", segment(till), segment(&id)))? else { continue };
-        if json {
-            return Ok(say_last(&found, ExitCode::SUCCESS));
-        }
-        say(format!("{id} at {till}: {}", text(&found, "state").replace('_', " ")))?;
-        if let Some(why) = found.get("why").and_then(Value::as_str) {
-            say(format!("  {}", visible(why)))?;
-        }
-        if let Some(slip) = slip(&found) {
-            say(format!("  {slip}"))?;
-        }
-        for event in found.get("events").and_then(Value::as_array).into_iter().flatten() {
-            say(format!("  {}", event_line(event)))?;
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    complain(format!("no till has an opening {id:?}: `drawerbridge openings` lists them"));
-    Err(ExitCode::FAILURE)
 }
 
 #[cfg(test)]

@@ -26,12 +26,13 @@ Runs in the foreground and logs to stderr (to journald when systemd starts it).
 Signals:  SIGTERM or SIGINT stops in order: the API, the tills, the journal. A second one ends it at once; what the
           display called SAVED is on disk all the same.
 Files:    beside the journal (journal.db): journal.db-wal and journal.db-shm of SQLite, journal.db.lock (one daemon per
-          journal), journal.db.addr (where the API listens, for `status` and `kick`), and api-token (made at the first
-          start, mode 0600) unless [api] token_file names another place.
+          journal), journal.db.reserve (room for what must not be lost when the disk is full), journal.db.addr (where the
+          API listens, for `status` and `kick`), and api-token (made at the first start, mode 0600) unless [api] token_file
+          names another place. journal.db.quarantine-TIME is a copy of a journal that was found damaged.
 Settings: DRAWERBRIDGE_CONFIG names the configuration; DRAWERBRIDGE_LOG what is logged: error, warn, info (the default),
           debug, trace, off; or MODULE=LEVEL and a level for the rest, with commas between.
 
-Exit codes: 0 stopped by a signal; 1 failed, for example a newer journal or a second signal; 75 try again later: another
+Exit codes: 0 stopped by a signal; 1 failed, for example a newer or damaged journal, or a second signal; 75 try again later: another
 daemon holds the journal, or another program the API's port; 78 configuration.
 
 Examples:

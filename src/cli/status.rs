@@ -9,7 +9,7 @@ use super::{
     ConfigArg,
     client::Client,
     say, say_last,
-    words::{slip, time, visible},
+    words::{slip, time, visible, what_to_do},
 };
 
 const LONG: &str = "\
@@ -84,7 +84,7 @@ fn lines(till: &Value) -> Vec<String> {
         Some(opening @ Value::Object(_)) => {
             add("opening", opening_line(opening));
             let why = opening.get("why").and_then(Value::as_str).map(visible);
-            let todo = what_to_do(&text(opening, "/state")).map(str::to_owned);
+            let todo = what_to_do(opening);
             for more in why.into_iter().chain(todo).chain(slip(opening)) {
                 add("", more);
             }
@@ -152,20 +152,6 @@ fn opening_line(opening: &Value) -> String {
     }
     parts.extend(field("/session_id").and_then(|id| id.rsplit('/').next().map(|number| format!("session {number}"))));
     parts.join(", ")
-}
-
-/// Whether somebody has to move, and how.
-fn what_to_do(state: &str) -> Option<&'static str> {
-    match state {
-        "started" => Some("to do: count at the till, or give it up with Clear"),
-        "counted" | "sending" => Some("nothing to do: Shopify is being asked"),
-        "waiting" => Some("nothing to do: it is sent as soon as Shopify can be reached; the shift may begin"),
-        "unknown" => Some("nothing to do: Shopify's sessions are read before anything is sent again"),
-        "refused" => Some("to do: mend what Shopify names, then open the drawer and count again"),
-        "needs_attention" => Some("to do: a person must decide; `drawerbridge openings show ID` tells the whole story"),
-        "cancelled" => Some("to do: open the drawer to begin again"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

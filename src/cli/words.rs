@@ -1,7 +1,7 @@
 //! How journal events and API answers are put for people: times, money and ids without JSON around them.
 use serde_json::{Map, Value};
 
-use crate::money::{Amount, Currency};
+use crate::money::with_decimals;
 
 /// Fields that stand at the line's beginning.
 const AT_THE_FRONT: [&str; 4] = ["seq", "at", "till", "name"];
@@ -77,22 +77,13 @@ fn value_text(key: &str, value: &Value) -> String {
 fn object_text(fields: &Map<String, Value>) -> String {
     let field = |name: &str| fields.get(name).map(|value| value_text(name, value));
     if let (Some(amount), Some(currency)) = (field("amount"), field("currency").or_else(|| field("currencyCode"))) {
-        return money(&amount, &currency);
+        return with_decimals(&amount, &currency);
     }
     if let (Some(face), Some(pieces)) = (field("denomination"), field("pieces")) {
         return format!("{pieces} x {face}");
     }
     let some = fields.iter().filter(|(_, value)| !value.is_null());
     some.map(|(key, value)| format!("{key} {}", value_text(key, value))).collect::<Vec<_>>().join(", ")
-}
-
-/// With the currency's decimals: Shopify drops trailing zeros.
-fn money(amount: &str, currency: &str) -> String {
-    let exact = || {
-        let number: rust_decimal::Decimal = amount.parse().ok()?;
-        Amount::parse(&number.normalize().to_string(), Currency::from_code(currency)?).ok()
-    };
-    exact().map_or_else(|| format!("{amount} {currency}"), |exact| format!("{exact} {currency}"))
 }
 
 /// Where an opening's slip stands, when somebody may wonder: a printed one, or one that nobody owes, needs no word.
@@ -106,6 +97,46 @@ pub(super) fn slip(opening: &Value) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether somebody has to move about an opening, and how; where a person must decide, the command on a line of its own.
+pub(super) fn what_to_do(opening: &Value) -> Vec<String> {
+    let session = text(opening, "session_id").rsplit('/').next().filter(|n| !n.is_empty()).map(visible);
+    let known = match text(opening, "state") {
+        "started" => "to do: count at the till, or give it up with Clear",
+        "counted" | "sending" => "nothing to do: Shopify is being asked",
+        "waiting" => "nothing to do: it is sent as soon as Shopify can be reached; the shift may begin",
+        "unknown" => "nothing to do: Shopify's sessions are read before anything is sent again",
+        "refused" => "to do: mend what Shopify names, then open the drawer and count again",
+        "cancelled" => "to do: open the drawer to begin again",
+        "stale" => "to do: count again: the drawer's next opening asks for it",
+        "recorded" => {
+            let session = session.map(|n| format!(" {n}")).unwrap_or_default();
+            return vec![format!("nothing to do: a mid-session count in session{session}, which somebody else opened")];
+        }
+        "needs_attention" => return decide(opening, session.as_deref()),
+        _ => return vec![],
+    };
+    vec![known.to_owned()]
+}
+
+/// The decision that fits what is in the way, and the others.
+fn decide(opening: &Value, session: Option<&str>) -> Vec<String> {
+    let (first, said) = match (text(opening, "attention"), session) {
+        ("foreign_session", Some(n)) => (
+            format!("--record-count {n}"),
+            format!("to do: decide: record it in session {n}, or --give-up, or --link {n} if it is this count's:"),
+        ),
+        ("ambiguous" | "duplicate", Some(n)) => (
+            format!("--link {n}"),
+            format!("to do: look at session {n}, then decide: link it if it is this count's, or --give-up:"),
+        ),
+        ("", _) => ("--give-up".to_owned(), "nothing is in the way any more, the session was closed; to say so:".to_owned()),
+        (_, _) => {
+            ("--give-up".to_owned(), "to do: decide: give it up, or --link SESSION if one is this count's:".to_owned())
+        }
+    };
+    vec![said, format!("drawerbridge openings resolve {} {first} --why TEXT", visible(text(opening, "id")))]
 }
 
 /// Control characters become visible.
@@ -147,6 +178,27 @@ mod tests {
             "slip not proven: look at the paper, else `drawerbridge reprint 8R0NM4RDQ6`"
         );
         assert_eq!((said("none"), said("printed"), slip(&json!({ "id": "8R0NM4RDQ6" }))), (None, None, None));
+    }
+
+    #[test]
+    fn what_needs_a_person_names_the_command_that_fits() {
+        let of = |attention: &str, session: &str| {
+            let session_id = Some(session).filter(|n| !n.is_empty()).map(|n| format!("gid://shopify/X/{n}"));
+            let opening =
+                json!({ "id": "8R0NM4RDQ6", "state": "needs_attention", "attention": attention, "session_id": session_id });
+            what_to_do(&opening).pop().unwrap()
+        };
+        let command = |decision: &str| format!("drawerbridge openings resolve 8R0NM4RDQ6 {decision} --why TEXT");
+        assert_eq!(of("foreign_session", "1001"), command("--record-count 1001"));
+        assert_eq!(of("ambiguous", "1001"), command("--link 1001"));
+        assert_eq!(of("duplicate", "1001"), command("--link 1001"));
+        for kind in ["hidden_session", "attempts_used_up", "shared_drawer", "count_refused", "of_tomorrow", ""] {
+            assert_eq!(of(kind, ""), command("--give-up"), "{kind}");
+        }
+        let todo = |state: &str| what_to_do(&json!({ "state": state })).join("");
+        assert!(todo("stale").starts_with("to do: count again"));
+        assert!(todo("recorded").starts_with("nothing to do"));
+        assert_eq!(todo("given_up") + &todo("confirmed"), "");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::recorder::Recorder;
 use crate::{
     device::{DrawerState, KickOutcome, KickRefused, Link, Paper, PrinterStatus, worker::PrinterHandle},
     money::{Amount, CountLine, Currency},
-    opening::record::{Record, SlipState},
+    opening::record::{Record, SlipState, Standing},
     shift::{
         Phase, Refusal, Reply,
         event::{Decision, Event, OpeningId},
@@ -280,8 +280,11 @@ pub struct OpeningView {
     pub id: OpeningId,
     /// When it began.
     pub at: String,
-    /// `started`, `counted`, `sending`, `waiting`, `unknown`, `confirmed`, `refused`, `needs_attention`, `cancelled`.
+    /// `started`, `cancelled`, `counted`, `sending`, `waiting`, `unknown`, `confirmed`, `refused`, `needs_attention`,
+    /// `recorded`, `stale`, `given_up`.
     pub state: &'static str,
+    /// What a person must decide about, as in `opening.needs_attention`; not once the session in the way was closed.
+    pub attention: Option<String>,
     /// What happened, for people.
     pub why: Option<String>,
     /// Who counted.
@@ -312,6 +315,7 @@ impl OpeningView {
             id: record.id.clone(),
             at: record.at.to_string(),
             state: record.standing.name(),
+            attention: attention(record).map(str::to_owned),
             why: record.standing.why().map(str::to_owned),
             staff: counted.map(|c| c.staff_name.clone()),
             total: counted.map(|c| c.balance.amount.clone()),
@@ -322,6 +326,11 @@ impl OpeningView {
             slip: record.slip_state(second_slip),
         }
     }
+}
+
+fn attention(record: &Record) -> Option<&str> {
+    let Standing::NeedsAttention { kind, .. } = &record.standing else { return None };
+    record.needs_a_person().then_some(kind)
 }
 
 const fn drawer_word(state: &DrawerState) -> &'static str {

@@ -15,7 +15,7 @@ use std::{
 };
 
 use tokio::sync::{Notify, broadcast, oneshot};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
     clock,
@@ -28,6 +28,8 @@ const QUEUE: usize = 4096;
 /// Device events are written this much after they were told: who waits for them has the processor first. Whatever must be
 /// durable before something follows from it is written at once, with all that came before it, in one commit.
 const BEHIND: Duration = Duration::from_millis(10);
+/// A disk that was full is looked at this often, until it has room for the reserve.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(5);
 /// Events a slow reader may lag behind before it must resume from the journal.
 const LISTENERS_LAG: usize = 1024;
 
@@ -126,26 +128,62 @@ pub fn start(journal: Journal) -> std::io::Result<(Recorder, RecorderThread)> {
 }
 
 fn write_all(mut journal: Journal, inbox: &mpsc::Receiver<Job>, shared: &Shared) {
-    while let Ok(job) = inbox.recv() {
+    let mut look_for_room = clock::now();
+    loop {
+        let now = clock::now();
+        if (journal.takes_nothing() || !journal.has_reserve()) && now >= look_for_room {
+            look_for_room = now + LOOK_FOR_ROOM;
+            let took_nothing = journal.takes_nothing();
+            let room = journal.make_room();
+            if took_nothing {
+                shared.note_health(room.as_ref().err());
+            }
+        }
+        // Only a journal that takes nothing needs a look when nobody wants anything of it.
+        let job = if journal.takes_nothing() {
+            match inbox.recv_timeout(LOOK_FOR_ROOM) {
+                Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                other => other.ok(),
+            }
+        } else {
+            inbox.recv().ok()
+        };
         match job {
-            Job::Behind(rows) => drop(write(&mut journal, shared, rows)),
-            Job::Append { before, row, reply } => {
+            Some(Job::Behind(rows)) => drop(write(&mut journal, shared, rows, Waited::ByNobody)),
+            Some(Job::Append { before, row, reply }) => {
                 let mut rows = before;
                 rows.push(row);
-                let answer = write(&mut journal, shared, rows);
+                let answer = write(&mut journal, shared, rows, Waited::For);
                 // A caller that is gone (its till was stopped) needs no answer; the row is on disk all the same.
                 drop(reply.send(answer));
             }
-            Job::Ask(question) => question(&journal),
-            Job::Stop => return,
+            Some(Job::Ask(question)) => question(&journal),
+            Some(Job::Stop) | None => return,
         }
     }
 }
 
+/// Whether something follows from a row only when it is on disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    For,
+    ByNobody,
+}
+
 /// Writes all in one commit; if that is refused, each by itself, so that one that may not be written keeps no other back.
 /// Answers for the last.
-fn write(journal: &mut Journal, shared: &Shared, rows: Vec<Arc<Row>>) -> Stored {
-    let together = journal.append_rows(&rows);
+fn write(journal: &mut Journal, shared: &Shared, rows: Vec<Arc<Row>>, waited: Waited) -> Stored {
+    if waited == Waited::ByNobody && journal.lives_on_reserve() {
+        for row in rows {
+            shared.settle(row.seq, false);
+        }
+        return Err("the disk is full".to_owned());
+    }
+    let mut together = journal.append_rows(&rows);
+    if waited == Waited::For && matches!(together, Err(JournalError::Full)) && journal.give_up_reserve() {
+        warn!("the journal's disk is full: its reserve is used for what must not be lost; free space on it now");
+        together = journal.append_rows(&rows);
+    }
     if let Ok(written) = together {
         shared.note_health(None);
         for row in &written {
@@ -180,6 +218,9 @@ fn in_words(error: &JournalError) -> String {
         | JournalError::Unresolved { .. }
         | JournalError::BadRow { .. }
         | JournalError::Broken { .. }
+        | JournalError::Missing { .. }
+        | JournalError::Damaged { .. }
+        | JournalError::Salvaging { .. }
         | JournalError::Io { .. } => error.to_string(),
     }
 }

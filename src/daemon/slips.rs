@@ -15,6 +15,7 @@ use crate::{
     config,
     device::Piece,
     driver::escpos::command::CUT_AWAY,
+    journal::chain,
     money::{Amount, CountLine, Currency},
     opening::record::{Record, SlipOwed, Standing},
     shift::{
@@ -117,16 +118,21 @@ impl SlipDesk {
         }
     }
 
-    /// The intent is on disk: the slip's number and bytes.
+    /// The intent is on disk, `head` is its hash: the slip's number and bytes.
     ///
     /// # Errors
     /// Why there is nothing to print, in words; the slip is over.
-    pub(super) fn compose(&mut self, begun: &Begun, records: &Records) -> Result<(u64, Vec<Piece>), String> {
+    pub(super) fn compose(
+        &mut self,
+        begun: &Begun,
+        records: &Records,
+        head: &[u8; 32],
+    ) -> Result<(u64, Vec<Piece>), String> {
         let copied = if begun.kind == COPY { self.copies.pop_front() } else { None };
         self.stage = Stage::Resting;
         let record = copied.as_ref().or_else(|| records.find(&begun.opening)).ok_or("the opening is gone")?;
         let profile = self.printer.as_ref().ok_or("no printer is configured")?;
-        let facts = self.facts(record, begun.kind).ok_or("the journal's amounts or times cannot be read")?;
+        let facts = self.facts(record, begun.kind, head).ok_or("the journal's amounts or times cannot be read")?;
         let document = slip::lay_out(&facts, profile.columns, profile.code_page);
         let mut pieces = document.to_escpos(profile).map_err(|e| e.to_string())?;
         if std::mem::take(&mut self.torn)
@@ -223,7 +229,7 @@ impl SlipDesk {
         }
     }
 
-    fn facts(&self, record: &Record, kind: &str) -> Option<SlipFacts> {
+    fn facts(&self, record: &Record, kind: &str, head: &[u8; 32]) -> Option<SlipFacts> {
         let counted = record.counted.as_ref()?;
         let currency = Currency::from_code(&counted.balance.currency)?;
         let zone = |t: Timestamp| t.to_zoned_datetime(self.shop.time_zone.clone());
@@ -264,6 +270,7 @@ impl SlipDesk {
             lines: lines_of(counted, currency)?,
             total: Amount::parse(&counted.balance.amount, currency).ok()?,
             reference: record.id.to_string(),
+            head: chain::short(head),
             session,
             kind: if kind == "confirmation" { SlipKind::Confirmation } else { SlipKind::First },
             copy: kind == COPY,

@@ -54,3 +54,16 @@ pub fn link(prev: &[u8; 32], row: &Fields) -> [u8; 32] {
     }
     hash.finalize().into()
 }
+
+/// As people and other programs write a hash: 64 digits.
+#[must_use]
+pub fn hex(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As it is printed on a slip: the first 16 digits, in fours. `journal verify --head` takes it so.
+#[must_use]
+pub fn short(hash: &[u8; 32]) -> String {
+    let fours: Vec<String> = hash.chunks(2).take(4).map(hex).collect();
+    fours.join("-")
+}

@@ -75,27 +75,128 @@ fn rows_cannot_be_changed_or_deleted_through_sql() {
     assert!(journal.db.execute("DELETE FROM event", []).is_err());
 }
 
-/// Four rows, then one act of a forger who knows SQL and removes the triggers first.
-fn forged(act: &str) -> JournalError {
+/// Five rows, then one act of a forger who knows SQL and removes the triggers first: what is found, in words.
+fn forged(act: &str) -> Vec<(Wrong, Option<i64>, String)> {
     let desk = desk();
     let mut journal = Journal::open(&desk.path).unwrap();
-    for n in 1..=4 {
+    for n in 1..=5 {
         journal.append(at(), "front-1", Some(&id(n)), &counted(&format!("device-{n}"))).unwrap();
     }
     drop(journal);
     let db = Connection::open(&desk.path).unwrap();
     db.execute_batch("DROP TRIGGER event_is_never_changed; DROP TRIGGER event_is_never_deleted;").unwrap();
     db.execute_batch(act).unwrap();
-    verify(&desk.path).unwrap_err()
+    let report = examine(&desk.path, |_, _| {}).unwrap();
+    assert!(verify(&desk.path).is_err(), "{act}");
+    report.findings.into_iter().map(|f| (f.wrong, f.seq, f.text)).collect()
+}
+
+/// The same, without what follows for the table of unsettled openings.
+fn in_the_chain(act: &str) -> Vec<(Wrong, i64)> {
+    let chain = forged(act).into_iter().filter(|(wrong, ..)| *wrong != Wrong::Unresolved);
+    chain.map(|(wrong, seq, _)| (wrong, seq.unwrap())).collect()
 }
 
 #[test]
 fn verify_names_the_row_that_was_edited_removed_or_moved() {
-    let edited = forged("UPDATE event SET body = replace(body, '150.00', '50.00') WHERE seq = 2");
-    assert!(matches!(edited, JournalError::Broken { seq: 2, .. }));
-    assert!(matches!(forged("DELETE FROM event WHERE seq = 2"), JournalError::Broken { seq: 3, .. }));
-    let moved = forged("UPDATE event SET seq = 9 WHERE seq = 2; UPDATE event SET seq = 2 WHERE seq = 3");
-    assert!(matches!(moved, JournalError::Broken { seq: 2, .. }));
+    use Wrong::{Edited, Moved, Removed};
+    for (act, expected) in [
+        ("UPDATE event SET body = replace(body, '150.00', '50.00') WHERE seq = 2", &[(Edited, 2)][..]),
+        ("UPDATE event SET at = '2026-11-24T07:00:00Z' WHERE seq IN (2, 5)", &[(Edited, 2), (Edited, 5)]),
+        ("UPDATE event SET hash = randomblob(32) WHERE seq = 3", &[(Edited, 3)]),
+        ("UPDATE event SET hash = x'00' WHERE seq = 5", &[(Edited, 5)]),
+        ("UPDATE event SET prev = randomblob(32) WHERE seq = 3", &[(Edited, 3)]),
+        ("DELETE FROM event WHERE seq = 2", &[(Removed, 2)]),
+        ("DELETE FROM event WHERE seq IN (2, 3)", &[(Removed, 4)]),
+        ("DELETE FROM event WHERE seq = 1", &[(Removed, 1)]),
+        ("DELETE FROM event WHERE seq = 1; DELETE FROM event WHERE seq = 3", &[(Removed, 1), (Removed, 3)]),
+        // Two rows change places.
+        (
+            "UPDATE event SET seq = 9 WHERE seq = 2; UPDATE event SET seq = 2 WHERE seq = 3;
+             UPDATE event SET seq = 3 WHERE seq = 9",
+            &[(Moved, 2), (Moved, 3)],
+        ),
+        // One is put behind all others.
+        ("UPDATE event SET seq = 9 WHERE seq = 2", &[(Moved, 9)]),
+        // One is gone, and those behind it close the gap.
+        (
+            "DELETE FROM event WHERE seq = 3; UPDATE event SET seq = 3 WHERE seq = 4; UPDATE event SET seq = 4 WHERE seq = 5",
+            &[(Edited, 2), (Moved, 3), (Moved, 4)],
+        ),
+        ("UPDATE event SET seq = 12 WHERE seq = 5", &[(Moved, 12)]),
+    ] {
+        assert_eq!(in_the_chain(act), expected, "{act}");
+    }
+    let (_, _, text) = &forged("DELETE FROM event WHERE seq = 2")[0];
+    assert_eq!(text, "row 2 was removed");
+    let (_, _, text) = &forged("DELETE FROM event WHERE seq IN (2, 3)")[0];
+    assert_eq!(text, "one row or more between 1 and 4 were removed");
+    let (_, _, text) = &forged("UPDATE event SET seq = 9 WHERE seq = 2")[0];
+    assert_eq!(text, "row 9 was moved: it was written as row 2");
+}
+
+#[test]
+fn the_table_of_unsettled_openings_must_say_what_the_rows_say() {
+    let lacking = forged("DELETE FROM unresolved WHERE device = 'device-2'");
+    assert_eq!(lacking.len(), 1);
+    assert_eq!(
+        (lacking[0].0, lacking[0].2.contains("device-2: the opening 0000000002 is not settled")),
+        (Wrong::Unresolved, true)
+    );
+    let another = forged("UPDATE unresolved SET opening = '0000000009' WHERE device = 'device-4'");
+    assert!(another[0].2.contains("leave 0000000004 unsettled") && another[0].2.contains("says 0000000009"), "{another:?}");
+    let invented = forged("INSERT INTO unresolved VALUES ('device-9', '0000000009')");
+    assert!(invented[0].2.contains("has 0000000009, which the rows do not"), "{invented:?}");
+    let gone = forged("DROP TABLE unresolved");
+    assert!(gone[0].2.contains("cannot be read"), "{gone:?}");
+    // A person wants it recorded after all: it holds its device's place again, by the count of before.
+    let desk = desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    let by = || "Kim".to_owned();
+    let resolved = Event::OpeningResolved { by: by(), why: by(), decision: Decision::RecordCount, session: None };
+    for event in [counted("device-1"), confirmed(), resolved] {
+        journal.append(at(), "front-1", Some(&id(1)), &event).unwrap();
+    }
+    assert_eq!(journal.unresolved().unwrap(), [id(1)]);
+    assert_eq!(verify(&desk.path).unwrap(), (3, journal.head()));
+    drop(journal);
+    drop(Journal::open(&desk.path).unwrap());
+    // Settled openings hold no place.
+    let desk = self::desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    journal.append(at(), "front-1", Some(&id(1)), &counted("device-1")).unwrap();
+    journal.append(at(), "front-1", Some(&id(1)), &confirmed()).unwrap();
+    journal.append(at(), "front-1", Some(&id(2)), &counted("device-1")).unwrap();
+    assert_eq!(verify(&desk.path).unwrap(), (3, journal.head()), "beside the one that writes, too");
+}
+
+#[test]
+fn an_event_of_a_newer_program_is_whole_and_said_to_be_unreadable() {
+    let desk = desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    journal.append(at(), "front-1", None, &Event::DrawerLeftOpen {}).unwrap();
+    let fields = chain::Fields {
+        seq: 2,
+        at: at().to_string(),
+        till: String::new(),
+        opening: None,
+        name: "drawer.painted".to_owned(),
+        body: r#"{"name":"drawer.painted"}"#.to_owned(),
+    };
+    let hash = chain::link(&journal.head(), &fields);
+    insert(&journal.db, &fields, &journal.head(), &hash).unwrap();
+    let report = examine(&desk.path, |_, _| {}).unwrap();
+    assert_eq!((report.rows, report.head), (2, hash));
+    let [finding] = &report.findings[..] else { panic!("{report:?}") };
+    assert_eq!((finding.wrong, finding.seq), (Wrong::Unreadable, Some(2)));
+    assert!(finding.text.contains("drawer.painted"), "{finding}");
+}
+
+#[test]
+fn the_short_form_of_a_hash_is_its_beginning() {
+    let hash: [u8; 32] = std::array::from_fn(|n| u8::try_from(n).unwrap() + 0xA0);
+    assert_eq!(chain::short(&hash), "a0a1-a2a3-a4a5-a6a7");
+    assert!(chain::hex(&hash).starts_with(&chain::short(&hash).replace('-', "")));
 }
 
 #[test]
@@ -290,4 +391,34 @@ fn a_till_that_was_renamed_still_has_its_openings() {
     journal.append(at(), "other", Some(&id(2)), &counted("device-2")).unwrap();
     assert_eq!(journal.openings_of("new name", 8).unwrap(), []);
     assert_eq!(journal.openings_of_device("new name", "device-1", 8).unwrap(), [id(1)]);
+}
+
+/// Figures for `damage.rs`: `cargo test --release -p drawerbridge --lib how_long_a_start_takes -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures, and asserts nothing a slow machine could fail"]
+fn how_long_a_start_takes() {
+    for rows in [0, 10_000, 100_000] {
+        let desk = desk();
+        let mut journal = Journal::open(&desk.path).unwrap();
+        let event = |n: i64| match n % 4 {
+            0 => (Some(id(n.unsigned_abs() / 4)), counted("device-1")),
+            1 => (Some(id(n.unsigned_abs() / 4)), confirmed()),
+            _ => (None, Event::DrawerOpened { by: "key".to_owned() }),
+        };
+        for from in (0..rows).step_by(1000) {
+            let row = |n: i64| {
+                let (opening, event) = event(n);
+                Arc::new(Row { seq: n + 1, at: at(), till: "front-1".to_owned(), opening, event })
+            };
+            journal.append_rows(&(from..from + 1000).map(row).collect::<Vec<_>>()).unwrap();
+        }
+        drop(journal);
+        let begun = crate::clock::now();
+        drop(Journal::open(&desk.path).unwrap());
+        let opened = begun.elapsed();
+        let begun = crate::clock::now();
+        assert_eq!(verify(&desk.path).unwrap().0, rows.unsigned_abs());
+        let size = std::fs::metadata(&desk.path).unwrap().len() >> 10;
+        eprintln!("{rows} rows, {size} KiB: open {opened:?}, verify {:?}", begun.elapsed());
+    }
 }

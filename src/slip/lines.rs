@@ -109,7 +109,7 @@ impl Page {
 }
 
 /// Breaks a text at its blanks into lines of at most `width` characters. A word that is longer than a line is broken.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     let mut used = 0;

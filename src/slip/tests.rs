@@ -43,6 +43,7 @@ fn a_count() -> SlipFacts {
         lines: vec![line(usd(2_000), 5), line(usd(1_000), 4), line(usd(25), 40), line(usd(1), 0)],
         total: usd(15_000),
         reference: "7K2M9QX4TB".to_owned(),
+        head: "3fa9-c1d2-77e0-a4b1".to_owned(),
         session: confirmed(Some(usd(15_000))),
         kind: SlipKind::First,
         copy: false,

@@ -57,8 +57,14 @@ async fn a_journal_that_cannot_be_written_is_said_under_the_tills() {
 async fn without_a_daemon_every_command_says_how_to_start_one_and_ends_with_75() {
     let bench = bench(BenchSpec::default()).await;
     let dir = bench.dir();
-    let asking: [&[&str]; 5] =
-        [&["status"], &["kick"], &["openings"], &["openings", "show", "0000000001"], &["reprint", "0000000001"]];
+    let asking: [&[&str]; 6] = [
+        &["status"],
+        &["kick"],
+        &["openings"],
+        &["openings", "show", "0000000001"],
+        &["openings", "resolve", "0000000001", "--give-up", "--why", "x", "--yes"],
+        &["reprint", "0000000001"],
+    ];
     for args in asking {
         run_in(dir, args).ended(75, &[], &["api-token is not there yet", "drawerbridge run"]);
     }

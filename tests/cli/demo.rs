@@ -41,7 +41,11 @@ fn the_smooth_run_and_the_worst_faults_end_as_they_must_without_trouble() {
                 assert!(slip.contains("150.00"), "{slip}");
                 assert!(fs::read(dir.join("slip.png")).unwrap().starts_with(b"\x89PNG"));
                 let journal = dir.join("journal.db");
-                run(&["journal", "verify", "--journal", journal.to_str().unwrap()]).ended(0, &["none changed"], &[]);
+                run(&["journal", "verify", "--journal", journal.to_str().unwrap()]).ended(
+                    0,
+                    &["none edited, removed or moved"],
+                    &[],
+                );
                 // A folder is not played in twice.
                 play(&dir, more).ended(1, &[], &["holds a journal already"]);
             });

@@ -1,6 +1,7 @@
 //! The program as people and scripts use it: what it prints, where, and with which exit code.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may stop the test")]
 mod asking;
+mod deciding;
 #[cfg(feature = "demo")]
 mod demo;
 mod output;

@@ -45,12 +45,14 @@ fn a_wrong_configuration_stays_wrong_when_nobody_reads_why() {
 
 #[test]
 fn help_teaches_with_examples_and_exit_codes() {
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 16] = [
         &["run"],
         &["kick"],
         &["status"],
         &["openings"],
+        &["openings", "list"],
         &["openings", "show"],
+        &["openings", "resolve"],
         &["reprint"],
         &["journal"],
         &["journal", "list"],

@@ -104,16 +104,28 @@ fn batches_of(rows: &[Columns], expected: &Expected<'_>) -> Result<usize, String
 
 /// The rows' own account of who is unresolved.
 fn unresolved_by(rows: &[Columns]) -> Result<Unresolved, String> {
-    let mut unresolved = Unresolved::new();
+    let (mut unresolved, mut devices) = (Unresolved::new(), BTreeMap::new());
     for (seq, _, _, opening, name, body) in rows {
         let Some(opening) = opening else { continue };
+        let body: serde_json::Value = serde_json::from_str(body).map_err(|e| format!("row {seq}: {e}"))?;
+        let text = |field: &str| body[field].as_str().ok_or_else(|| format!("row {seq} has no {field}"));
         match name.as_str() {
             "opening.counted" => {
-                let body: serde_json::Value = serde_json::from_str(body).map_err(|e| format!("row {seq}: {e}"))?;
-                let device = body["point_of_sale_device_id"].as_str().ok_or_else(|| format!("row {seq} has no device"))?;
-                unresolved.insert(device.to_owned(), opening.clone());
+                let device = text("point_of_sale_device_id")?.to_owned();
+                devices.insert(opening, device.clone());
+                unresolved.insert(device, opening.clone());
             }
-            "opening.confirmed" | "opening.refused" | "opening.needs_attention" => unresolved.retain(|_, o| o != opening),
+            // The count goes into another session: its opening is on its way again.
+            "opening.resolved" if text("decision")? == "record_count" => {
+                let device = devices.get(opening).ok_or_else(|| format!("row {seq} is about an opening without a count"))?;
+                unresolved.insert(device.clone(), opening.clone());
+            }
+            "opening.confirmed"
+            | "opening.refused"
+            | "opening.needs_attention"
+            | "opening.recorded"
+            | "opening.stale"
+            | "opening.resolved" => unresolved.retain(|_, o| o != opening),
             _ => {}
         }
     }

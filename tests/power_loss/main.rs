@@ -16,7 +16,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use drawerbridge::clock;
+use drawerbridge_hil::progress::Progress;
 use power_loss::{NoProof, Spec, prove, was_the_writer};
 
 const IMAGES: u64 = 1500;
@@ -37,9 +37,11 @@ fn main() -> ExitCode {
     };
     let (images, seed, only) = (given("--images"), given("--seed").unwrap_or(SEED), given("--only"));
     let spec = Spec { seed, images: images.unwrap_or(IMAGES), only };
-    let start = clock::now();
+    let progress = Progress::new("power loss", only.map_or(spec.images, |_| 1));
     let program = env::current_exe().expect("a running program has a file");
-    let outcome = match prove(&spec, &|| Command::new(&program), &|| {}) {
+    let outcome = prove(&spec, &|| Command::new(&program), &|| progress.step(1));
+    progress.finish();
+    let outcome = match outcome {
         Ok(outcome) => outcome,
         // Who asks for a number of disks wants a proof, and no excuse.
         Err(NoProof::NoRecorder(why)) if images.is_none() => {
@@ -59,7 +61,7 @@ fn main() -> ExitCode {
         outcome.images,
         outcome.operations,
         outcome.violations.len(),
-        clock::now().duration_since(start).as_secs(),
+        progress.elapsed().as_secs(),
     );
     println!(
         "power loss: {} transactions called durable, {} lives after a cut recorded and cut again, {} images with a whole \

@@ -12,7 +12,7 @@ use std::{
 
 use drawerbridge::{
     journal::{Journal, Row, chain::Fields},
-    shift::event::{Counted, Event, Money, OpeningId, Pieces, SessionFacts, StartedBy},
+    shift::event::{Counted, Decision, Event, Money, OpeningId, Pieces, SessionFacts, StartedBy},
 };
 use serde::{Deserialize, Serialize};
 
@@ -199,17 +199,39 @@ impl Shop<'_> {
             expected: None,
         };
         let prompt = || ["SEE THE MANAGER".to_owned(), String::new()];
-        let end = match self.dice.below(6) {
-            0 => Event::OpeningRefused { code: "HTTP_403".into(), message: "no".into(), prompt: prompt() },
-            1 => Event::OpeningNeedsAttention {
-                kind: "foreign_session".into(),
-                why: "another session is open".into(),
-                prompt: prompt(),
-                session: Some(session),
-            },
-            _ => Event::OpeningConfirmed { how: "answered".into(), session },
-        };
-        self.append(vec![(till, Some(id), end)]);
+        match self.dice.below(8) {
+            0 => {
+                let refused = Event::OpeningRefused { code: "HTTP_403".into(), message: "no".into(), prompt: prompt() };
+                self.append(vec![(till, Some(id), refused)]);
+            }
+            1 => {
+                let stale = Event::OpeningStale { why: "counted yesterday".into(), prompt: prompt() };
+                self.append(vec![(till, Some(id), stale)]);
+            }
+            2 | 3 => self.decided_by_a_person(till, id, session),
+            _ => {
+                self.append(vec![(till, Some(id), Event::OpeningConfirmed { how: "answered".into(), session })]);
+            }
+        }
+    }
+
+    /// Somebody else's session is open: a person says what becomes of the count. To record it takes the place again.
+    fn decided_by_a_person(&mut self, till: &str, id: &OpeningId, session: SessionFacts) {
+        let why = "another session is open".to_owned();
+        let prompt = ["SEE THE MANAGER".to_owned(), String::new()];
+        let kind = "foreign_session".to_owned();
+        let event = Event::OpeningNeedsAttention { kind, why: why.clone(), prompt, session: Some(session.clone()) };
+        self.append(vec![(till, Some(id), event)]);
+        let decision = [Decision::Link, Decision::RecordCount, Decision::GiveUp][self.dice.index(3)];
+        let by = "Robin".to_owned();
+        self.append(vec![(till, Some(id), Event::OpeningResolved { by, why, decision, session: Some(session.clone()) })]);
+        if decision == Decision::RecordCount {
+            let variables = serde_json::json!({ "sessionId": session.id });
+            let into = Some(session.clone());
+            let sending = Event::OpeningSending { attempt: 1, variables, into, preflight: None };
+            self.append(vec![(till, Some(id), sending)]);
+            self.append(vec![(till, Some(id), Event::OpeningRecorded { how: "answered".into(), session })]);
+        }
     }
 
     /// What the devices told since the last time, as the daemon writes it: up to eight rows at once.

@@ -48,7 +48,7 @@ fn write_shop(out: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
     writeln!(out, "[shop]\ndomain = \"rig.myshopify.com\"\nname = \"Rig Store\"\nendpoint = {}", text(&facts.endpoint))?;
     writeln!(out, "api_version = \"2026-04\"\ncurrency = {}\ntime_zone = {}", text(&spec.currency), text(&spec.time_zone))?;
     for (key, value) in &spec.shop {
-        writeln!(out, "{key} = {}", text(value))?;
+        writeln!(out, "{key} = {value}")?;
     }
     if spec.client_credentials {
         writeln!(out, "\n[shop.client_credentials]\nclient_id = {}", text(super::CLIENT.0))?;
@@ -170,7 +170,7 @@ mod tests {
             "client credentials",
             "display behind printer",
             "count blind false",
-            "shop shared_drawer deny",
+            "shop shared_drawer \"deny\"",
             "pin 5",
             "left open after 2s",
         ] {

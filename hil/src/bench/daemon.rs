@@ -1,5 +1,6 @@
 //! The real daemon as a child process: found, started, waited for, killed by its id, its log kept.
 use std::{
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -63,14 +64,24 @@ pub struct Daemon {
 impl Daemon {
     /// Starts `program run --config DIR/config.toml` and waits until it has written where it listens.
     pub async fn start(program: &Path, dir: &Path, log: &Log) -> Result<Self, String> {
-        let addr = dir.join("journal.db.addr");
+        let mut daemon = Self::launch(&[], program, dir, log)?;
+        daemon.ready(dir).await?;
+        Ok(daemon)
+    }
+    /// Starts it and waits for nothing. `before` is a program with its arguments that starts it, such as a tracer; then the
+    /// process here is that program's.
+    pub fn launch(before: &[OsString], program: &Path, dir: &Path, log: &Log) -> Result<Self, String> {
+        let addr = addr_file(dir);
         // A killed daemon leaves its address behind; only a fresh one may be believed.
         match fs::remove_file(&addr) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(format!("{}: {e}", addr.display())),
         }
-        let mut child = Command::new(program)
+        let mut words = before.iter().map(OsString::as_os_str).chain([program.as_os_str()]);
+        let first = words.next().unwrap_or_default();
+        let mut child = Command::new(first)
+            .args(words)
             .args(["run", "--config"])
             .arg(dir.join("config.toml"))
             .env_remove("NOTIFY_SOCKET")
@@ -79,7 +90,7 @@ impl Daemon {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|e| format!("{} cannot be started: {e}", program.display()))?;
+            .map_err(|e| format!("{} cannot be started: {e}", first.display()))?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or("the daemon has no process id")?;
         log.note(format!("-- daemon started, pid {}", pid.as_raw_nonzero()));
         let words = child.stderr.take().map(|stderr| {
@@ -91,12 +102,16 @@ impl Daemon {
                 }
             })
         });
-        let mut daemon = Self { child, pid, words };
+        Ok(Self { child, pid, words })
+    }
+    /// Waits until it has written where it listens.
+    pub async fn ready(&mut self, dir: &Path) -> Result<(), String> {
+        let addr = addr_file(dir);
         let ready = patiently(READY);
         let limit = now() + ready;
         while fs::read_to_string(&addr).map_or(true, |text| text.trim().is_empty()) {
-            if let Some(status) = daemon.ended() {
-                daemon.last_words().await;
+            if let Some(status) = self.ended() {
+                self.last_words().await;
                 return Err(format!("the daemon ended at its start ({status})"));
             }
             if now() > limit {
@@ -104,7 +119,16 @@ impl Daemon {
             }
             sleep(Duration::from_millis(2)).await;
         }
-        Ok(daemon)
+        Ok(())
+    }
+    /// Waits until it is gone and its log is complete.
+    pub async fn gone(mut self, limit: Duration) -> Result<ExitStatus, String> {
+        let ended = timeout(limit, self.child.wait()).await;
+        let status = ended
+            .map_err(|_| format!("the daemon is not gone after {} s", limit.as_secs()))?
+            .map_err(|e| format!("the daemon cannot be waited for: {e}"))?;
+        self.last_words().await;
+        Ok(status)
     }
     /// Its process id.
     #[must_use]
@@ -142,6 +166,10 @@ impl Daemon {
             Err(_) => Err("the daemon has not stopped within 5 s of SIGTERM".into()),
         }
     }
+}
+
+fn addr_file(dir: &Path) -> PathBuf {
+    dir.join("journal.db.addr")
 }
 
 /// `drawerbridge journal verify --config DIR/config.toml`.

@@ -101,7 +101,7 @@ pub struct BenchSpec {
     pub timing: Vec<(String, String)>,
     /// Extra keys of `[till.count]`, as they stand in the file.
     pub count: Vec<(String, String)>,
-    /// Extra keys of `[shop]`, whose values are texts.
+    /// Extra keys of `[shop]`, as they stand in the file.
     pub shop: Vec<(String, String)>,
     /// Devices on real ports.
     pub ports: Vec<RealPort>,

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     admin::{Fault, FaultRule, Operation},
     printer::{Paper, Printer},
-    scenario::verb::{Action, Device, On, PaperIs},
+    scenario::verb::{Action, Decision, Device, On, PaperIs},
 };
 
 /// Between two keys of a quick hand. Slower than any scanner: the daemon tells a badge by gaps below 30 ms, and a loaded
@@ -194,6 +194,20 @@ impl Stage {
                 let path = self.opening_path(till, "").await?;
                 self.pos("DELETE", &path, None).await?;
             }
+            Action::Resolve(decision) => {
+                let path = self.opening_path(till, "/resolution").await?;
+                let mut body = json!({ "by": "Kim", "why": "decided in a scenario" });
+                body["decision"] = Value::from(match decision {
+                    Decision::Link => "link",
+                    Decision::RecordCount => "record_count",
+                    Decision::GiveUp => "give_up",
+                });
+                if *decision != Decision::GiveUp {
+                    let open = self.bench.api.sessions().into_iter().rfind(|s| s.open && s.device == rig.device);
+                    body["session_id"] = Value::from(open.ok_or("no session is open at the shop")?.gid);
+                }
+                self.pos("POST", &path, Some(&body)).await?;
+            }
             Action::Reprint => {
                 let id = self.opening_id(till).await?;
                 self.pos("POST", &format!("/v1/openings/{id}/slip"), None).await?;
@@ -294,6 +308,7 @@ pub async fn at_printer(printer: &Printer, action: &Action) -> Result<(), String
         | Action::PosCounts { .. }
         | Action::PosCountsPieces { .. }
         | Action::PosCancels
+        | Action::Resolve(_)
         | Action::Reprint => return Err("here is only a printer with its drawer".into()),
     }
     Ok(())

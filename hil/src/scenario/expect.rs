@@ -272,9 +272,10 @@ fn at_shopify(stage: &Stage, expect: &Shop) -> Look {
     }
 }
 
-/// Only the opening mutation brings a balance.
+/// An opening mutation brings a balance and no session; a count names the session it goes into.
 pub(crate) fn is_mutation(operation: &str, variables: &Value) -> bool {
-    operation.contains("SessionOpen") || variables.get("balance").is_some_and(|b| !b.is_null())
+    let has = |name: &str| variables.get(name).is_some_and(|value| !value.is_null());
+    operation != "token" && has("balance") && !has("sessionId")
 }
 
 /// What the daemon says of the till.
@@ -412,6 +413,7 @@ mod tests {
     #[test]
     fn only_the_opening_mutation_brings_a_balance() {
         assert!(is_mutation("OpenSession", &serde_json::json!({"balance": {"amount": "1.00"}})));
+        assert!(!is_mutation("CountSession", &serde_json::json!({"balance": {"amount": "1.00"}, "sessionId": "x"})));
         assert!(!is_mutation("SessionsOfDevice", &serde_json::json!({"query": "point_of_sale_device_id:1"})));
     }
 }

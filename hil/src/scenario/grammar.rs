@@ -5,7 +5,7 @@
 //! is looked for when a line is not understood. Nothing can be said that is not in it.
 use std::time::Duration;
 
-use super::verb::{Action as A, Device, Expect as E, On, PaperIs, Shop as S, Told as T, Verb};
+use super::verb::{Action as A, Decision, Device, Expect as E, On, PaperIs, Shop as S, Told as T, Verb};
 
 /// One word of a line; a text in quotes is one word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,8 @@ sentences! {
     "pos counts {AMOUNT}", "PUT …/count with a total" => |a| act(A::PosCounts { total: decimal(&a[0])? });
     "pos counts pieces {LIST rest}", "PUT …/count by denomination: 5 x 20.00, 40 x 0.25" => |a| pieces(&a[0]);
     "pos cancels the opening", "DELETE …/openings/{id}" => |_| act(A::PosCancels);
+    "openings resolve {HOW}", "Kim decides: give-up, or about the session that is open at the shop: link or record-count" =>
+        |a| act(A::Resolve(decision(&a[0])?));
     "pos reprints the slip", "POST …/slip" => |_| act(A::Reprint);
     "wait {TIME}", "nothing happens for that long" => |a| act(A::Wait(duration(&a[0])?));
 
@@ -238,6 +240,15 @@ fn distance<A, B>(from: &[A], to: &[B], swap: impl Fn(&A, &B) -> usize) -> usize
         }
     }
     row[to.len()]
+}
+
+fn decision(text: &str) -> Result<Decision, String> {
+    match text {
+        "link" => Ok(Decision::Link),
+        "record-count" => Ok(Decision::RecordCount),
+        "give-up" => Ok(Decision::GiveUp),
+        other => Err(format!("`{other}` is none of link, record-count, give-up")),
+    }
 }
 
 /// `500ms`, `3s`, `0.5s`, `2` (seconds).

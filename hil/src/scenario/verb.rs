@@ -100,6 +100,8 @@ pub enum Action {
     },
     /// `DELETE …/openings/{id}`.
     PosCancels,
+    /// `POST …/openings/{id}/resolution`, about the session that is open at the shop.
+    Resolve(Decision),
     /// `POST …/slip`.
     Reprint,
     /// Nothing happens for a while.
@@ -142,6 +144,7 @@ impl Action {
             | Self::PosCounts { .. }
             | Self::PosCountsPieces { .. }
             | Self::PosCancels
+            | Self::Resolve(_)
             | Self::Reprint => Place::Till,
             Self::Fault { .. }
             | Self::ApiDown(_)
@@ -174,6 +177,7 @@ impl Action {
             | Self::PosCounts { .. }
             | Self::PosCountsPieces { .. }
             | Self::PosCancels
+            | Self::Resolve(_)
             | Self::DaemonStarts => true,
             Self::DrawerJam(_)
             | Self::Unplug(_)
@@ -333,6 +337,17 @@ pub enum Device {
     Display,
     /// The keypad.
     Keypad,
+}
+
+/// What a person decides about an opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The open session is the count's.
+    Link,
+    /// The count goes into the open session as a mid-session count.
+    RecordCount,
+    /// Nothing more happens with it.
+    GiveUp,
 }
 
 /// How the paper is.

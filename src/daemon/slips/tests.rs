@@ -66,7 +66,7 @@ impl Scene {
     fn print(&mut self, job: u64) -> (Begun, String) {
         let begun = self.desk.turn(self.now, job, &self.records).expect("a slip is due");
         self.row(bits(&begun), Event::SlipSending { kind: begun.kind.into() });
-        let (_, pieces) = self.desk.compose(&begun, &self.records).unwrap();
+        let (_, pieces) = self.desk.compose(&begun, &self.records, &[0x5A; 32]).unwrap();
         (begun, String::from_utf8_lossy(&pieces.concat()).into_owned())
     }
     fn over(&mut self, job: u64) {
@@ -90,6 +90,7 @@ fn the_first_slip_waits_a_moment_for_shopifys_answer_and_then_says_it() {
     let (begun, paper) = scene.print(job);
     assert_eq!(begun.kind, "first");
     assert!(paper.contains("Session   1"), "{paper}");
+    assert!(paper.contains("Journal   5a5a-5a5a-5a5a-5a5a\n"), "the hash of its intent: {paper}");
     scene.over(job);
     assert_eq!((scene.ask(), scene.desk.wake()), (None, None), "nothing more is owed");
 }

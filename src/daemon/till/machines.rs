@@ -400,10 +400,10 @@ impl Till {
         self.push(async move { Answer::SlipIntent { begun, result: settled(answer).await } });
     }
 
-    /// `_intent`: proof that a restart knows of it.
-    pub(super) fn print(&mut self, begun: Begun, _intent: &Durable<Arc<Row>>) {
+    /// `intent`: proof that a restart knows of it.
+    pub(super) fn print(&mut self, begun: Begun, intent: &Durable<Arc<Row>>) {
         let Some(printer) = &self.devices.printer else { return };
-        match self.slips.compose(&begun, &self.records) {
+        match self.slips.compose(&begun, &self.records, intent.hash()) {
             Ok((job, pieces)) => printer.print(job, pieces),
             Err(why) => {
                 warn!(opening = %begun.opening, why, "the slip could not be composed");

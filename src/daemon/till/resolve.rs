@@ -13,7 +13,7 @@ use crate::{
         words::progress_of,
     },
     journal::Row,
-    opening::{self, Opening, Read, Resolution},
+    opening::{self, Opening, Read, Resolution, record::Standing},
     shift::{
         self,
         event::{Decision, Event, OpeningId, SessionFacts},
@@ -74,6 +74,11 @@ impl Till {
             }
             self.resolving.push(Decided { opening, reply });
             return self.opening_input(opening::Input::Resolve(resolution));
+        }
+        // The history was read before Shopify was: the opening may have been settled since.
+        let since = self.records.find(&opening).map(|record| &record.standing);
+        if since.is_some_and(|s| s.is_settled() && !matches!(s, Standing::NeedsAttention { .. })) {
+            return refuse(reply, not_now("it is settled already"));
         }
         let (waits, rules) = (waits(&self.house.timing), rules(&self.house));
         let Some(mut machine) = Opening::resume(opening.clone(), &history, waits, &rules, clock::now()) else {
