@@ -290,6 +290,13 @@ impl AdminApi {
         self.shared.store().spec.drawer = drawer;
     }
 
+    /// Puts a device on another one's drawer: both count the same cash.
+    pub fn share_drawer(&self, device: u64, with: u64) {
+        let mut store = self.shared.store();
+        let drawer = store.drawer_of(with).unwrap_or(with);
+        store.assign(device, drawer);
+    }
+
     /// From the next request on, the shop's clock is so many seconds ahead of this machine's, or behind it.
     pub fn set_clock_skew(&self, seconds: i64) {
         self.shared.store().spec.clock_skew_s = seconds;

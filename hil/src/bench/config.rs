@@ -170,6 +170,7 @@ mod tests {
             "client credentials",
             "display behind printer",
             "count blind false",
+            "shop shared_drawer \"deny\"",
             "pin 5",
             "left open after 2s",
         ] {
@@ -183,6 +184,7 @@ mod tests {
             "client_secret_file = \"/r/client-secret\"",
             "via = \"printer\"",
             "blind = false",
+            "shared_drawer = \"deny\"",
             "connector_pin = 5",
             "left_open_after = \"2s\"",
         ] {

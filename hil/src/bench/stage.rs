@@ -152,6 +152,10 @@ impl Stage {
             Action::TokensExpire => self.bench.api.expire_tokens(),
             Action::ApiClock(ahead_s) => self.bench.api.update(|shop| shop.clock_skew_s = *ahead_s),
             Action::ApiLacks(scope) => self.bench.api.update(|shop| shop.scopes.retain(|granted| granted != scope)),
+            Action::OneDrawer => {
+                let [first, second] = [self.till(0)?.device, self.till(1)?.device];
+                self.bench.api.share_drawer(second, first);
+            }
             Action::DaemonKilled => self.daemon.take().ok_or(NO_DAEMON)?.kill().await?,
             Action::DaemonStopped => self.daemon.take().ok_or(NO_DAEMON)?.stop().await?,
             Action::DaemonStarts => self.start_daemon().await?,
@@ -294,6 +298,7 @@ pub async fn at_printer(printer: &Printer, action: &Action) -> Result<(), String
         | Action::TokensExpire
         | Action::ApiClock(_)
         | Action::ApiLacks(_)
+        | Action::OneDrawer
         | Action::DaemonKilled
         | Action::DaemonStopped
         | Action::DaemonStarts

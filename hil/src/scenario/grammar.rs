@@ -72,6 +72,7 @@ sentences! {
     "api expires tokens", "every token is refused from now on" => |_| act(A::TokensExpire);
     "api clock is {N} s ahead", "the shop's clock, against this machine's" => |a| act(A::ApiClock(number(&a[0])?));
     "api clock is {N} s behind", "the same" => |a| act(A::ApiClock(-number::<i64>(&a[0])?));
+    "api has both tills on one drawer", "their devices count the same cash at Shopify" => |_| act(A::OneDrawer);
     "api lacks scope {SCOPE}", "no token has it any more" => |a| lacks(&a[0]);
     "daemon killed", "SIGKILL" => |_| act(A::DaemonKilled);
     "daemon stopped", "SIGTERM; it must end with 0 within 5 s" => |_| act(A::DaemonStopped);

@@ -71,6 +71,8 @@ pub enum Action {
     ApiClock(i64),
     /// No token has this scope any more.
     ApiLacks(String),
+    /// At Shopify, both tills' devices are on one drawer.
+    OneDrawer,
     /// SIGKILL.
     DaemonKilled,
     /// SIGTERM; it must end with 0 within 5 s.
@@ -153,6 +155,7 @@ impl Action {
             | Self::TokensExpire
             | Self::ApiClock(_)
             | Self::ApiLacks(_)
+            | Self::OneDrawer
             | Self::DaemonKilled
             | Self::DaemonStopped
             | Self::DaemonStarts
@@ -197,6 +200,7 @@ impl Action {
             | Self::TokensExpire
             | Self::ApiClock(_)
             | Self::ApiLacks(_)
+            | Self::OneDrawer
             | Self::DaemonKilled
             | Self::DaemonStopped
             | Self::JournalRefuses(_)
