@@ -47,6 +47,9 @@ fn write_shop(out: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
     let (spec, dir) = (facts.spec, facts.dir);
     writeln!(out, "[shop]\ndomain = \"rig.myshopify.com\"\nname = \"Rig Store\"\nendpoint = {}", text(&facts.endpoint))?;
     writeln!(out, "api_version = \"2026-04\"\ncurrency = {}\ntime_zone = {}", text(&spec.currency), text(&spec.time_zone))?;
+    for (key, value) in &spec.shop {
+        writeln!(out, "{key} = {}", text(value))?;
+    }
     if spec.client_credentials {
         writeln!(out, "\n[shop.client_credentials]\nclient_id = {}", text(super::CLIENT.0))?;
         writeln!(out, "client_secret_file = {}", path(&dir.join("client-secret")))?;
@@ -167,6 +170,7 @@ mod tests {
             "client credentials",
             "display behind printer",
             "count blind false",
+            "shop on_foreign_session record_count",
             "pin 5",
             "left open after 2s",
         ] {
@@ -180,6 +184,7 @@ mod tests {
             "client_secret_file = \"/r/client-secret\"",
             "via = \"printer\"",
             "blind = false",
+            "on_foreign_session = \"record_count\"",
             "connector_pin = 5",
             "left_open_after = \"2s\"",
         ] {

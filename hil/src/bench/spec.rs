@@ -99,6 +99,8 @@ pub struct BenchSpec {
     pub client_credentials: bool,
     /// Keys of `[timing]` with their values; a key given twice counts as the last one.
     pub timing: Vec<(String, String)>,
+    /// Extra keys of `[shop]`, as texts.
+    pub shop: Vec<(String, String)>,
     /// Extra keys of `[till.count]`, as they stand in the file.
     pub count: Vec<(String, String)>,
     /// Devices on real ports.
@@ -145,6 +147,7 @@ impl Default for BenchSpec {
             second_till: false,
             client_credentials: false,
             timing: SHORT.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            shop: Vec::new(),
             count: Vec::new(),
             ports: Vec::new(),
             api_listen: None,
@@ -155,7 +158,7 @@ impl Default for BenchSpec {
 /// What `set` takes, for an error's text.
 const OPTIONS: &str = "currency CODE, time zone NAME, entry total|denominations, sense low|high|none, bounce N, columns 32|42|48, pin 2|5, drawer none, left open after TIME, \
      echo digits|masked, printer pair|tcp, printer without asb|process id|answers, baud N, display escpos|cd5220|behind printer|none, second slip on|off, second till, \
-     client credentials, timing KEY TIME, count KEY VALUE";
+     client credentials, timing KEY TIME, shop KEY VALUE, count KEY VALUE";
 
 impl BenchSpec {
     /// Printers for 58 mm paper mostly have a tear bar only.
@@ -193,6 +196,7 @@ impl BenchSpec {
             ["second", "till"] => self.second_till = true,
             ["client", "credentials"] => self.client_credentials = true,
             ["timing", key, value] => replace(&mut self.timing, key, value),
+            ["shop", key, value] => replace(&mut self.shop, key, value),
             ["count", key, value] => replace(&mut self.count, key, value),
             _ => return Err(format!("`till {option}` is not an option; there are: {OPTIONS}")),
         }
