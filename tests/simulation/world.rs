@@ -386,7 +386,9 @@ impl World {
         match what {
             Happening::Wake => {
                 self.tills[till].wake_at = None;
-                self.with(till, Till::tick);
+                if self.tills[till].till.as_ref().is_some_and(|machine| !machine.ending) {
+                    self.with(till, Till::tick);
+                }
             }
             Happening::Written => self.written(till),
             Happening::Answer(answer, date) => self.answer(till, answer, date),
@@ -437,7 +439,8 @@ impl World {
     fn sleep(&mut self, till: usize) {
         let now = self.instant(till);
         let pc = &self.tills[till];
-        let Some(machine) = &pc.till else { return };
+        // While it stops, the daemon takes answers and keys, and no ticks.
+        let Some(machine) = pc.till.as_ref().filter(|machine| !machine.ending) else { return };
         let wait = machine.next_wake().saturating_duration_since(now);
         // Upwards: a tick before its time would only be told the deadline again.
         let at = self.now + u64::try_from(wait.as_micros().div_ceil(1000)).expect("a world is short");
