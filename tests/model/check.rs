@@ -3,8 +3,9 @@ use drawerbridge::shift::event::Event;
 
 use crate::{
     mind::opening_id,
+    play::Play,
     shop::{self, Seen},
-    world::{Play, Waits, World},
+    world::{Waits, World},
 };
 
 pub const ONE_SESSION: &str = "one session at most for one count";
@@ -68,7 +69,6 @@ impl Play<'_> {
             Event::OpeningConfirmed { how, .. } => format!("confirmed: {how}"),
             Event::OpeningRecorded { how, .. } => format!("recorded: {how}"),
             Event::OpeningResolved { decision, .. } => format!("a person: {decision:?}"),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is told by its name")]
             other => other.name().to_owned(),
         });
         let session_at_shopify = |id: &str| {
@@ -88,9 +88,8 @@ impl Play<'_> {
                 self.holds(CONFIRMED, true, is, || format!("{session:?}"));
             }
             Event::OpeningRecorded { session, .. } => {
-                let is = session_at_shopify(&session.id).is_some_and(|(_, _, there)| {
-                    there.lines.iter().any(|line| self.minds.is_of(which, *line))
-                });
+                let is = session_at_shopify(&session.id)
+                    .is_some_and(|(_, _, there)| there.lines.iter().any(|line| self.minds.is_of(which, *line)));
                 self.holds(RECORDED, true, is, || format!("{session:?}"));
             }
             Event::OpeningAbsent { .. } if self.setup.once() => {
@@ -105,7 +104,6 @@ impl Play<'_> {
             Event::OpeningNeedsAttention { kind, .. } if self.setup.once() && kind == "attempts_used_up" => {
                 self.nothing(w, which, &event);
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing of Shopify is said by the rest")]
             _ => {}
         }
     }
