@@ -409,6 +409,7 @@ impl Opening {
         self.variables = None;
         self.in_doubt = false;
         self.in_doubt_before = false;
+        self.said_waiting = false;
         self.retry_wait = self.waits.retry_first;
     }
 

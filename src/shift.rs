@@ -397,6 +397,11 @@ impl Shift {
 
     fn progress(&mut self, now: Instant, opening: &OpeningId, progress: Progress) {
         let running = self.run().is_some();
+        if let (None, Progress::NeedsAttention(rows)) = (&self.follows, &progress) {
+            // Of an opening that was settled already. It says nothing about the shift.
+            self.follows = Some(Followed::new(opening.clone(), None, Said::Attention(rows.clone())));
+            return;
+        }
         let Some(followed) = self.follows.as_mut().filter(|f| f.id == *opening) else { return };
         // What was said already is not said again: hours without a network must not flash at customers.
         let (said, prompt) = match progress {

@@ -82,11 +82,12 @@ fn is_confirmed(record: &Record) -> bool {
     matches!(record.standing, Standing::Confirmed { .. } | Standing::Recorded { .. })
 }
 
-/// Whether something still follows from an earlier opening: a slip, or what a person must do. `open`: a later count was
-/// confirmed; with the register open, what stood in the way of an earlier count is over.
+/// Whether something still follows from an earlier opening: a slip, what a person must do, or a session that is watched.
+/// `open`: a later count was confirmed; with the register open, what stood in the way of an earlier count is over.
 fn matters(record: &Record, second_slip: bool, open: bool) -> bool {
     let owed = record.slip_owed(second_slip).is_some() || record.slips_interrupted().next().is_some();
-    owed || (record.needs_a_person() && !open)
+    let watched = record.standing.is_settled() && record.holds_the_shift_open();
+    owed || ((record.needs_a_person() || watched) && !open)
 }
 
 #[cfg(test)]

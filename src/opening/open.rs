@@ -2,13 +2,13 @@
 use std::time::Instant;
 
 use super::{
-    Device, MAX_ATTEMPTS, OnForeign, Opening, Outcome, Output, READS_FOR_ABSENCE, Read, SessionList, SharedDrawer, State,
-    Wait,
+    Device, MAX_ATTEMPTS, OnForeign, Opening, Outcome, Output, READS_FOR_ABSENCE, Read, Resolution, SessionList,
+    SharedDrawer, State, Wait,
     content::{prompt, refusal_prompt, variables},
 };
 use crate::{
     saboteur::{self, Saboteur},
-    shift::event::{Event, Preflight, SessionFacts},
+    shift::event::{Decision, Event, Preflight, SessionFacts},
 };
 
 impl Opening {
@@ -234,8 +234,9 @@ impl Opening {
         who: Result<String, String>,
     ) -> (State, Vec<Output>) {
         if self.rules.on_foreign_session == OnForeign::RecordCount {
-            self.record_into(session);
-            return (State::Offline { attempt: 1, at: now }, vec![Output::WakeAt(now)]);
+            // On disk first: a restart must not take what follows for another attempt to open.
+            let (by, why) = ("the configuration".to_owned(), "on_foreign_session = \"record_count\"".to_owned());
+            return self.resolve(now, Resolution { by, why, decision: Decision::RecordCount, session: Some(session) });
         }
         let who = who.unwrap_or_else(|unknown| format!("somebody ({unknown})"));
         let taken_over = session.opening_note.is_none() && session.expected.as_ref() == Some(&session.counted);

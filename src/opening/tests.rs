@@ -876,7 +876,10 @@ fn recording(now: Instant) -> Opening {
     o.handle(now, Input::Stored);
     fenced(&mut o, now);
     o.handle(now, Input::Read(all(vec![foreign("OPEN")])));
-    let at = wake(&o.handle(now, Input::Opener(Err("hidden".into()))));
+    let outs = o.handle(now, Input::Opener(Err("hidden".into())));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningResolved { by, decision: Decision::RecordCount, .. })]
+        if by == "the configuration"));
+    let at = wake(&o.handle(now, Input::Stored));
     assert_eq!(o.handle(at, Input::Tick), into_ledger());
     o
 }

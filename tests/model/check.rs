@@ -3,8 +3,9 @@ use drawerbridge::shift::event::Event;
 
 use crate::{
     mind::opening_id,
+    play::Play,
     shop::{self, Seen},
-    world::{Play, Waits, World},
+    world::{Waits, World},
 };
 
 pub const ONE_SESSION: &str = "one session at most for one count";
@@ -68,7 +69,6 @@ impl Play<'_> {
             Event::OpeningConfirmed { how, .. } => format!("confirmed: {how}"),
             Event::OpeningRecorded { how, .. } => format!("recorded: {how}"),
             Event::OpeningResolved { decision, .. } => format!("a person: {decision:?}"),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is told by its name")]
             other => other.name().to_owned(),
         });
         let session_at_shopify = |id: &str| {
@@ -104,7 +104,6 @@ impl Play<'_> {
             Event::OpeningNeedsAttention { kind, .. } if self.setup.once() && kind == "attempts_used_up" => {
                 self.nothing(w, which, &event);
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing of Shopify is said by the rest")]
             _ => {}
         }
     }

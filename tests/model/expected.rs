@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    attempts::{INTENT, RESEND, SAME, THREE},
     check::{
         ABSENT, CONFIRMED, IN_DOUBT, NOT_SILENT, NOTHING, ONE_LINE, ONE_OF_BOTH, ONE_OPEN, ONE_SESSION, RECORDED, SAID,
         SETTLES,
     },
-    mind::{DEAF, INTENT, OWN_DEVICE, RESEND, SAME, THREE},
-    world::ALARM,
+    mind::{DEAF, OWN_DEVICE},
+    play::ALARM,
 };
 
 /// Each of these must be put to the test.

@@ -6,12 +6,15 @@
 //! cargo test --release --test model -- --full --only "two daemons, two devices"
 //! ```
 #![allow(clippy::unwrap_used, reason = "a proof may stop at what it does not expect")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a proof names what it looks for")]
 #![expect(clippy::print_stdout, reason = "a proof says what it found")]
 
+mod attempts;
 mod check;
 mod expected;
 mod few;
 mod mind;
+mod play;
 mod runs;
 mod search;
 mod shop;

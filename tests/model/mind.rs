@@ -13,8 +13,8 @@ use std::{
 use drawerbridge::{
     clock,
     opening::{
-        ActivityRead, BusinessDay, Device, Input, MAX_ATTEMPTS, Mutation, OnForeign, Opening, Outcome, Output, Read,
-        Resolution, Rules, SessionList, SharedDrawer, Wait, Waits, WallClock, echo::EchoWatch,
+        ActivityRead, BusinessDay, Device, Input, Mutation, OnForeign, Opening, Outcome, Output, Read, Resolution, Rules,
+        SessionList, SharedDrawer, Wait, Waits, WallClock, echo::EchoWatch,
     },
     shift::event::{Counted, Decision, Event, Money, OpeningId},
 };
@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
+    attempts::{self, RESEND, SAME, THREE},
     runs::Setup,
     shop::{self, Order, Seen, Session, Sessions},
 };
@@ -487,7 +488,11 @@ impl<'a> Minds<'a> {
             return *known;
         }
         let id = u32::try_from(self.journals.len()).expect("not so many");
-        let fault = self.read(&events).err();
+        let rows: Vec<Event> = events.iter().map(|e| self.event_of(*e).clone()).collect();
+        if matches!(rows.last(), Some(Event::OpeningSending { .. })) {
+            [RESEND, SAME, THREE].into_iter().for_each(|property| self.tested(property));
+        }
+        let fault = attempts::read(&rows).err();
         self.journals.push(Journal { events: events.clone(), fault });
         self.journal_by_events.insert(events, id);
         id
@@ -542,66 +547,6 @@ impl<'a> Minds<'a> {
         machine
     }
 
-    /// What the events of one journal must keep to, whatever happened around them.
-    fn read(&mut self, events: &[u16]) -> Result<(), (&'static str, String)> {
-        let events: Vec<Event> = events.iter().map(|e| self.event_of(*e).clone()).collect();
-        // The attempt that nobody knows of, if any; and the content that stays for ever.
-        let mut doubt = false;
-        let mut same: Option<(&Value, &Option<_>)> = None;
-        let mut may_have_run: BTreeSet<u8> = BTreeSet::new();
-        for (at, event) in events.iter().enumerate() {
-            match event {
-                Event::OpeningSending { attempt, variables, into, .. } => {
-                    if events.get(at + 1).is_none() && at > 1 {
-                        for property in [RESEND, SAME, THREE] {
-                            *self.reached.tested.entry(property).or_default() += 1;
-                        }
-                    }
-                    let another = same.as_ref().is_some_and(|(_, before)| before.is_some() != into.is_some());
-                    if doubt && !another {
-                        return Err((RESEND, format!("attempt {attempt} is meant to be sent after one that is in doubt")));
-                    }
-                    if !(1..=MAX_ATTEMPTS).contains(attempt) {
-                        return Err((THREE, format!("attempt {attempt}")));
-                    }
-                    if same.as_ref().is_some_and(|(before, _)| !another && *before != variables) {
-                        return Err((SAME, format!("attempt {attempt}: {variables}")));
-                    }
-                    if another {
-                        same = None;
-                        may_have_run.clear();
-                    }
-                    doubt = true;
-                    let certain = match events.get(at + 1) {
-                        Some(Event::OpeningNotSent { .. } | Event::OpeningUnknown { already_open: true, .. }) => true,
-                        Some(_) => false,
-                        None => continue,
-                    };
-                    if !certain {
-                        same = same.or(Some((variables, into)));
-                        if !may_have_run.insert(*attempt) {
-                            return Err((THREE, format!("attempt {attempt} twice")));
-                        }
-                    }
-                }
-                Event::OpeningNotSent { .. } | Event::OpeningUnknown { already_open: true, .. } => doubt = false,
-                Event::OpeningAbsent { .. } => doubt = false,
-                Event::OpeningUnknown { already_open: false, .. } => {
-                    if !doubt {
-                        return Err((INTENT, "an unknown outcome of nothing".to_owned()));
-                    }
-                }
-                Event::OpeningResolved { .. } => {
-                    (doubt, same) = (false, None);
-                    may_have_run.clear();
-                }
-                #[expect(clippy::wildcard_enum_match_arm, reason = "the others say nothing of attempts")]
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// The last word of a journal is the intent with exactly this content.
     pub fn is_intended(&self, journal: u32, order: u8) -> bool {
         let order = &self.orders[usize::from(order)];
@@ -609,7 +554,6 @@ impl<'a> Minds<'a> {
             Event::OpeningSending { variables, into, .. } => {
                 *variables == order.variables && into.as_ref().map(|s| shop::session_of(&s.id)) == order.into
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is an intent")]
             _ => false,
         }
     }
@@ -625,12 +569,8 @@ impl<'a> Minds<'a> {
     }
 }
 
-pub const INTENT: &str = "nothing is sent without the same content on disk before";
 pub const DEAF: &str = "an input that nobody waits for changes nothing";
 pub const OWN_DEVICE: &str = "a count is looked for on its own device";
-pub const RESEND: &str = "an attempt in doubt is sent again only after a durable opening.absent";
-pub const SAME: &str = "all attempts from the first that may have run carry the same content";
-pub const THREE: &str = "three attempts at most";
 
 /// Shopify knows no such device.
 fn missing() -> SessionList {

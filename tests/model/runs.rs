@@ -159,7 +159,7 @@ pub fn runs(full: bool) -> Vec<Setup> {
         Setup::of("two daemons, two counts, one device", C::OneDevice, n(1, 3), &with(&[(F::Person, n(0, 1))])),
         Setup { record: true, ..Setup::of("one daemon, counts into foreign sessions", C::One, n(2, 6), &counting) },
         Setup::of("two daemons, two devices", C::Two, n(1, 3), &with(&[(F::Twice, 1), (F::Disk, 1), (F::Person, 1)])),
-        Setup::of("two daemons, copies of one journal", C::Clones, n(1, 3), &with(&[(F::Ahead, 1), (F::Person, 1)])),
+        Setup::of("two daemons, copies of one journal", C::Clones, n(1, 3), &with(&[(F::Ahead, 1), (F::Person, n(0, 1))])),
         one("one daemon", 2, 5),
         Setup { alike: true, person_early: true, ..one("one daemon, sessions that look like ours", 2, 5) },
         Setup { second_way: true, ..one("one daemon, two ways of reading", 1, 4) },
@@ -174,6 +174,15 @@ pub fn runs(full: bool) -> Vec<Setup> {
                 C::One,
                 n(4, 6),
                 &[(F::Crash, n(0, 2)), (F::Lost, n(1, 3)), (F::Twice, 1), (F::NotRun, 1), (F::Opens, 1), (F::Closes, 1)],
+            )
+        },
+        Setup {
+            record: true,
+            ..Setup::of(
+                "one daemon, a foreign session comes and goes",
+                C::One,
+                n(5, 6),
+                &[(F::Crash, 1), (F::Lost, n(1, 2)), (F::BadRead, 1), (F::Opens, 1), (F::Closes, 1)],
             )
         },
         Setup {

@@ -13,8 +13,9 @@ use indexmap::IndexSet;
 use crate::{
     check::SETTLES,
     mind::{Minds, Reached},
+    play::Play,
     runs::{FAULTS, Setup},
-    world::{Action, Play, World},
+    world::{Action, World},
 };
 
 /// What a run came to.

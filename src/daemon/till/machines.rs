@@ -154,7 +154,7 @@ impl Till {
                     warn!(%opening, why, "the journal did not take an event of the opening: it is tried again");
                 }
                 self.not_decided(&opening, &why);
-                self.opening_input(opening::Input::StoreFailed);
+                self.if_current(&opening, opening::Input::StoreFailed);
                 return;
             }
         };
@@ -163,15 +163,15 @@ impl Till {
         self.look_after(row.get());
         self.say_preflight(&opening, &row.get().event);
         self.said_store.over();
-        self.opening_input(opening::Input::Stored);
+        // Of another one's machine: a decision about an earlier opening may be on its way while the next count is saved.
+        self.if_current(&opening, opening::Input::Stored);
         if let Some(progress) = progress_of(&row.get().event) {
             self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
         }
-        let in_the_way = |r: &Record| r.needs_a_person() || matches!(r.standing, Standing::GivenUp { .. });
-        if self.records.find(&opening).is_some_and(|r| in_the_way(r) && r.holds_the_shift_open()) {
+        if self.records.find(&opening).is_some_and(|r| r.needs_a_person() && r.holds_the_shift_open()) {
             self.shift_input(shift::Input::ShiftOpen);
         }
-        if self.opening.as_ref().is_some_and(|(_, o)| o.is_settled()) {
+        if self.opening.as_ref().is_some_and(|(id, o)| *id == opening && o.is_settled()) {
             self.opening = None;
             self.wake_opening = None;
         }
@@ -283,10 +283,10 @@ impl Till {
         }
     }
 
-    /// The opening whose session is open as far as we know.
+    /// The newest opening whose session is open as far as we know.
     pub(super) fn session_to_watch(&self) -> Option<&Record> {
         let settled = |r: &&Record| r.holds_the_shift_open() && r.standing.is_settled();
-        self.records.current().filter(settled)
+        self.records.all().filter(settled).last()
     }
 
     pub(super) fn check_session(&mut self) {

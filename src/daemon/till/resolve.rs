@@ -13,7 +13,10 @@ use crate::{
         words::progress_of,
     },
     journal::Row,
-    opening::{self, Opening, Read, Resolution, record::Standing},
+    opening::{
+        self, Opening, Read, Resolution,
+        record::{Record, Standing},
+    },
     shift::{
         self,
         event::{Decision, Event, OpeningId, SessionFacts},
@@ -107,7 +110,7 @@ impl Till {
     /// A row is on disk: if it is a decision, who waits for it hears so, and people see what follows.
     pub(super) fn decided(&mut self, row: &Row) {
         let (Some(opening), Event::OpeningResolved { by, why, .. }) = (&row.opening, &row.event) else { return };
-        info!(%opening, by, why, "a person decided");
+        info!(%opening, by, why, "it was decided about an opening");
         for at in (0..self.resolving.len()).rev() {
             if self.resolving[at].opening == *opening {
                 // Who asked may have hung up; the decision stands.
@@ -116,6 +119,11 @@ impl Till {
         }
         if let Some(progress) = progress_of(&row.event) {
             self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
+        }
+        if self.records.find(opening).is_some_and(Record::holds_the_shift_open) {
+            self.shift_input(shift::Input::ShiftOpen);
+            // The person may have named one that is closed again.
+            self.doubt_the_session();
         }
     }
 
