@@ -88,9 +88,8 @@ impl Play<'_> {
                 self.holds(CONFIRMED, true, is, || format!("{session:?}"));
             }
             Event::OpeningRecorded { session, .. } => {
-                let is = session_at_shopify(&session.id).is_some_and(|(_, _, there)| {
-                    there.lines.iter().any(|line| self.minds.is_of(which, *line))
-                });
+                let is = session_at_shopify(&session.id)
+                    .is_some_and(|(_, _, there)| there.lines.iter().any(|line| self.minds.is_of(which, *line)));
                 self.holds(RECORDED, true, is, || format!("{session:?}"));
             }
             Event::OpeningAbsent { .. } if self.setup.once() => {

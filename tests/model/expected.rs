@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     check::{
-        ABSENT, CONFIRMED, IN_DOUBT, NOT_SILENT, NOTHING, ONE_LINE, ONE_OF_BOTH, ONE_OPEN, ONE_SESSION, RECORDED, SAID, SETTLES,
+        ABSENT, CONFIRMED, IN_DOUBT, NOT_SILENT, NOTHING, ONE_LINE, ONE_OF_BOTH, ONE_OPEN, ONE_SESSION, RECORDED, SAID,
+        SETTLES,
     },
     mind::{DEAF, INTENT, OWN_DEVICE, RESEND, SAME, THREE},
     world::ALARM,
@@ -15,8 +16,25 @@ use crate::{
 
 /// Each of these must be put to the test.
 const PROPERTIES: &[&str] = &[
-    INTENT, RESEND, SAME, THREE, DEAF, OWN_DEVICE, ONE_SESSION, ONE_LINE, ONE_OF_BOTH, ONE_OPEN, CONFIRMED, RECORDED, ABSENT, NOTHING,
-    IN_DOUBT, NOT_SILENT, ALARM, SAID, SETTLES,
+    INTENT,
+    RESEND,
+    SAME,
+    THREE,
+    DEAF,
+    OWN_DEVICE,
+    ONE_SESSION,
+    ONE_LINE,
+    ONE_OF_BOTH,
+    ONE_OPEN,
+    CONFIRMED,
+    RECORDED,
+    ABSENT,
+    NOTHING,
+    IN_DOUBT,
+    NOT_SILENT,
+    ALARM,
+    SAID,
+    SETTLES,
 ];
 
 /// A start of the daemon is no state, but it leads to some.
@@ -25,17 +43,71 @@ const RESTART: &str = "(restart)";
 /// Each state of the machine, and where one input leads from it.
 const EDGES: &[(&str, &[&str])] = &[
     ("(restart)", &["Asked", "Fenced", "Offline", "Ready", "Settled", "Unknown"]),
-    ("Ready", &["Offline", "Preflight", "store confirmed", "store needs_attention", "store refused", "store resolved", "store sending", "store stale"]),
+    (
+        "Ready",
+        &[
+            "Offline",
+            "Preflight",
+            "store confirmed",
+            "store needs_attention",
+            "store refused",
+            "store resolved",
+            "store sending",
+            "store stale",
+        ],
+    ),
     ("Offline", &["Preflight", "store resolved"]),
-    ("Preflight", &["Offline", "ReadingOpener", "store confirmed", "store needs_attention", "store not_sent", "store recorded", "store refused", "store resolved", "store sending", "store stale"]),
-    ("Sending", &["store confirmed", "store needs_attention", "store not_sent", "store recorded", "store refused", "store unknown"]),
+    (
+        "Preflight",
+        &[
+            "Offline",
+            "ReadingOpener",
+            "store confirmed",
+            "store needs_attention",
+            "store not_sent",
+            "store recorded",
+            "store refused",
+            "store resolved",
+            "store sending",
+            "store stale",
+        ],
+    ),
+    (
+        "Sending",
+        &["store confirmed", "store needs_attention", "store not_sent", "store recorded", "store refused", "store unknown"],
+    ),
     ("Unknown", &["Reading", "store resolved"]),
-    ("Reading", &["ReadingOpener", "store absent", "store confirmed", "store needs_attention", "store recorded", "store resolved", "Unknown"]),
+    (
+        "Reading",
+        &[
+            "ReadingOpener",
+            "store absent",
+            "store confirmed",
+            "store needs_attention",
+            "store recorded",
+            "store resolved",
+            "Unknown",
+        ],
+    ),
     ("Fenced", &["ReadingFence", "store resolved"]),
     ("ReadingFence", &["Fenced", "ReadingOpener", "store confirmed", "store needs_attention", "store resolved"]),
     ("ReadingOpener", &["Offline", "store needs_attention", "store resolved"]),
     ("Asked", &["store resolved"]),
-    ("StoreAgain", &["store absent", "store confirmed", "store needs_attention", "store not_sent", "store recorded", "store refused", "store resolved", "store sending", "store stale", "store unknown"]),
+    (
+        "StoreAgain",
+        &[
+            "store absent",
+            "store confirmed",
+            "store needs_attention",
+            "store not_sent",
+            "store recorded",
+            "store refused",
+            "store resolved",
+            "store sending",
+            "store stale",
+            "store unknown",
+        ],
+    ),
     ("store absent", &["Offline", "StoreAgain"]),
     ("store confirmed", &["Settled", "StoreAgain"]),
     ("store needs_attention", &["Asked", "StoreAgain"]),

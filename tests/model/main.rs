@@ -74,7 +74,11 @@ fn main() -> ExitCode {
     if violations == 0 && missed == 0 {
         return ExitCode::SUCCESS;
     }
-    println!("again: cargo test{} --test model --{}", if full { " --release" } else { "" }, if full { " --full" } else { "" });
+    println!(
+        "again: cargo test{} --test model --{}",
+        if full { " --release" } else { "" },
+        if full { " --full" } else { "" }
+    );
     ExitCode::FAILURE
 }
 

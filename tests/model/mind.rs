@@ -13,8 +13,8 @@ use std::{
 use drawerbridge::{
     clock,
     opening::{
-        ActivityRead, BusinessDay, Device, Input, MAX_ATTEMPTS, Mutation, OnForeign, Opening, Outcome, Output, Read, Resolution, Rules,
-        SessionList, SharedDrawer, Wait, Waits, WallClock, echo::EchoWatch,
+        ActivityRead, BusinessDay, Device, Input, MAX_ATTEMPTS, Mutation, OnForeign, Opening, Outcome, Output, Read,
+        Resolution, Rules, SessionList, SharedDrawer, Wait, Waits, WallClock, echo::EchoWatch,
     },
     shift::event::{Counted, Decision, Event, Money, OpeningId},
 };
@@ -398,9 +398,8 @@ impl<'a> Minds<'a> {
     }
 
     fn input(&self, cue: Cue, now: Instant) -> Input {
-        let list = |seen: Seen| {
-            seen.list(&self.orders, self.setup.shared.is_some(), !self.setup.older_sessions, self.date())
-        };
+        let list =
+            |seen: Seen| seen.list(&self.orders, self.setup.shared.is_some(), !self.setup.older_sessions, self.date());
         let facts = |device, at, session: &Session| shop::facts(device, at, session, &self.orders);
         match cue {
             Cue::Go => Input::Go,
@@ -528,8 +527,7 @@ impl<'a> Minds<'a> {
         if let Some(known) = self.resumed.get(&(which, journal)) {
             return *known;
         }
-        let events: Vec<Event> =
-            self.journals[journal as usize].events.iter().map(|e| self.event_of(*e).clone()).collect();
+        let events: Vec<Event> = self.journals[journal as usize].events.iter().map(|e| self.event_of(*e).clone()).collect();
         let resumed = Opening::resume(opening_id(which), &events, Self::waits(), &self.rules(), self.base);
         let machine = match resumed {
             None => DONE,

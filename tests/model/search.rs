@@ -72,7 +72,10 @@ pub fn explore(setup: &Setup) -> Found {
                 break;
             }
         }
-        assert!(counterexample.is_some() || quiet.is_none() || goes != index, "what happens undisturbed can happen: {quiet:?}");
+        assert!(
+            counterexample.is_some() || quiet.is_none() || goes != index,
+            "what happens undisturbed can happen: {quiet:?}"
+        );
         calm.push(goes);
         at += 1;
         if at % 1024 == 0 {
@@ -145,7 +148,8 @@ fn told(play: &mut Play, way: &[(u32, Action)], last: u32, and: Option<Action>) 
 }
 
 fn line(play: &Play, action: Action, w: &World) -> String {
-    let states: Vec<_> = w.daemons.iter().take(usize::from(play.setup.daemons())).map(|d| play.minds.state(d.machine)).collect();
+    let states: Vec<_> =
+        w.daemons.iter().take(usize::from(play.setup.daemons())).map(|d| play.minds.state(d.machine)).collect();
     let sessions: Vec<_> = w
         .tills
         .iter()

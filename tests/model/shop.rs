@@ -199,9 +199,7 @@ impl Seen {
         let device = match self.active {
             Active::NotGranted => Device::NotGranted,
             Active::None => Device::Known { drawer, active: None },
-            Active::Is(at, session) => {
-                Device::Known { drawer, active: Some(facts(self.device, at, &session, orders)) }
-            }
+            Active::Is(at, session) => Device::Known { drawer, active: Some(facts(self.device, at, &session, orders)) },
         };
         SessionList { device, date, ..SessionList::of(sessions, complete) }
     }

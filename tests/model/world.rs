@@ -375,7 +375,9 @@ impl Play<'_> {
             }
             A::AnswerArrives(d) | A::AnswerMangled(d) => {
                 let Waits::Reply(mut said) = next.daemons[usize::from(d)].waits else { unreachable!("a reply was there") };
-                if let (A::AnswerMangled(_), Said::Ran(Ran::Opened(device, at, s) | Ran::Counted(device, at, s))) = (action, said) {
+                if let (A::AnswerMangled(_), Said::Ran(Ran::Opened(device, at, s) | Ran::Counted(device, at, s))) =
+                    (action, said)
+                {
                     next.spend(Fault::Mangled);
                     said = Said::Mangled(device, at, s);
                 }
