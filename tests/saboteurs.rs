@@ -5,13 +5,19 @@ mod power_loss;
 #[allow(dead_code, reason = "a single world is replayed by the simulation's own target")]
 mod simulation;
 
-use std::{env, process::Command};
+use std::{
+    env,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 // The simulation compiles the daemon's `session_watch.rs` as it stands: its paths lead into the library.
 use drawerbridge::{
     clock, opening,
     saboteur::{self, Saboteur, VARIABLE},
 };
+use drawerbridge_hil::crash::syscalls::{self, SyscallOptions};
 use power_loss::{NoProof, Outcome, Spec, prove, was_the_writer};
 
 /// Not a test of anything: the process that the power-loss proof records is this one, asked for nothing else.
@@ -48,6 +54,33 @@ fn with_synchronous_off_the_power_loss_proof_finds_lost_rows_and_without_it_none
     println!("synchronous = OFF: {} of {} images broken, {lost} lost rows", sabotaged.violations.len(), sabotaged.images);
     sabotaged.violations.iter().take(3).for_each(|violation| println!("  {violation}"));
     assert!(lost > 20, "{lost} of {} images", sabotaged.images);
+}
+
+/// The program with this mistake switched on, for a rig that starts it as it starts any other.
+fn sabotaged_daemon(folder: &Path, saboteur: Saboteur) -> PathBuf {
+    let script = folder.join("drawerbridge");
+    let daemon = env!("CARGO_BIN_EXE_drawerbridge");
+    let text = format!("#!/bin/sh\nexport {VARIABLE}={}\nexec '{daemon}' \"$@\"\n", saboteur.name());
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_saved_shown_before_the_commit_the_system_calls_find_a_lost_count_and_without_it_none() {
+    if let Some(why) = syscalls::missing() {
+        return println!("SKIPPED, nothing is proven: {why}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let play = async |program| {
+        let options = SyscallOptions { runs: None, only: Some("cut short".into()), seed: 7, jobs: 4, program };
+        syscalls::run(&options).await.unwrap()
+    };
+    let honest = play(PathBuf::from(env!("CARGO_BIN_EXE_drawerbridge"))).await;
+    assert!(honest.ok(), "{honest}");
+    let sabotaged = play(sabotaged_daemon(folder.path(), Saboteur::SavedBeforeCommit)).await;
+    println!("SAVED before the commit: {sabotaged}");
+    assert!(!sabotaged.ok(), "nothing was found");
 }
 
 #[test]

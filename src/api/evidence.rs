@@ -105,7 +105,12 @@ fn told(record: &Record, event: &Event) -> Option<Told> {
             let mut details = vec![];
             details.extend(variables.get("note").and_then(|n| n.as_str()).map(|note| format!("note at Shopify: {note}")));
             let time = variables.get("time").and_then(|t| t.as_str());
-            details.push(time.map_or_else(|| "time: left to Shopify's clock".to_owned(), |time| format!("time: {time}")));
+            details.push(
+                time.map_or_else(
+                    || "time sent: none, Shopify's clock counts".to_owned(),
+                    |time| format!("time sent: {time}"),
+                ),
+            );
             details.extend(into.as_ref().map(|into| format!("that session: {}", session(into))));
             details.extend(preflight.iter().flat_map(seen_before));
             Some(("intent", what, details, Some("on disk before the first byte left")))
@@ -205,7 +210,11 @@ fn seen_before(preflight: &Preflight) -> Vec<String> {
         }
         None => "before it: Shopify shows no drawer for this device".to_owned(),
     });
-    let clock = skew_s.map(|s| format!("this PC's clock is {s} s off Shopify's"));
+    let clock = skew_s.map(|s| match s {
+        0 => "this PC's clock agrees with Shopify's".to_owned(),
+        1.. => format!("this PC's clock is {s} s ahead of Shopify's"),
+        ..0 => format!("this PC's clock is {} s behind Shopify's", s.unsigned_abs()),
+    });
     let version = api_version.as_ref().map(|version| format!("API {version}"));
     let more: Vec<String> = clock.into_iter().chain(version).collect();
     seen.extend(Some(more.join(", ")).filter(|more| !more.is_empty()).map(|more| format!("before it: {more}")));
@@ -354,9 +363,9 @@ mod tests {
             whole.steps[3].details,
             [
                 "note at Shopify: [db:0000000001]",
-                "time: left to Shopify's clock",
+                "time sent: none, Shopify's clock counts",
                 "before it: CashDrawer/1, shared with PointOfSaleDevice/2",
-                "before it: this PC's clock is -300 s off Shopify's, API 2026-07",
+                "before it: this PC's clock is 300 s behind Shopify's, API 2026-07",
                 "warning: look at it",
             ]
         );

@@ -229,8 +229,9 @@ impl World {
         let said_absent = match &row.event {
             Event::OpeningAbsent { .. } if intent == Some(Mutation::Count) => counted || may_count,
             Event::OpeningAbsent { .. } | Event::OpeningRefused { .. } | Event::OpeningStale { .. } => exists || may_come,
-            Event::OpeningNeedsAttention { kind, .. } if kind == "attempts_used_up" && intent == Some(Mutation::Open) => {
-                exists || may_come
+            Event::OpeningNeedsAttention { kind, .. } if intent == Some(Mutation::Open) => {
+                let says_so = ["attempts_used_up", "foreign_session", "hidden_session", "shared_drawer"];
+                says_so.contains(&kind.as_str()) && (exists || may_come)
             }
             _ => false,
         };

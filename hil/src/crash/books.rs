@@ -101,6 +101,8 @@ pub struct Tally {
     pub confirmed: u64,
     /// Refused by Shopify.
     pub refused: u64,
+    /// Recorded as a count in somebody else's session.
+    pub recorded: u64,
     /// Left to a person.
     pub attention: u64,
     /// Slips that the printer proved.
@@ -122,6 +124,7 @@ impl Tally {
             acknowledged: self.acknowledged + other.acknowledged,
             confirmed: self.confirmed + other.confirmed,
             refused: self.refused + other.refused,
+            recorded: self.recorded + other.recorded,
             attention: self.attention + other.attention,
             printed: self.printed + other.printed,
             not_proven: self.not_proven + other.not_proven,
@@ -139,6 +142,7 @@ struct Opening {
     attempt: u64,
     confirmed: Option<Value>,
     refused: bool,
+    recorded: bool,
     attention: bool,
     slips_begun: usize,
     first_begun: usize,
@@ -204,7 +208,12 @@ impl Books {
                 "opening.sending" => standing = Standing::Sending,
                 "opening.unknown" => standing = Standing::Unknown,
                 "opening.not_sent" | "opening.absent" => standing = Standing::Waiting,
-                "opening.confirmed" | "opening.refused" | "opening.needs_attention" => standing = Standing::Settled,
+                "opening.confirmed"
+                | "opening.refused"
+                | "opening.needs_attention"
+                | "opening.recorded"
+                | "opening.stale"
+                | "opening.resolved" => standing = Standing::Settled,
                 _ => {}
             }
         }
@@ -284,6 +293,7 @@ impl Books {
             acknowledged: told.len() as u64,
             confirmed: count(&|o| usize::from(o.confirmed.is_some())),
             refused: count(&|o| usize::from(o.refused)),
+            recorded: count(&|o| usize::from(o.recorded)),
             attention: count(&|o| usize::from(o.attention)),
             printed: count(&|o| o.printed),
             not_proven: count(&|o| o.not_proven),
@@ -307,6 +317,7 @@ impl Books {
                 }
                 "opening.confirmed" => opening.confirmed = Some(body["session"].clone()),
                 "opening.refused" => opening.refused = true,
+                "opening.recorded" => opening.recorded = true,
                 "opening.needs_attention" => opening.attention = true,
                 "slip.sending" => {
                     opening.slips_begun += 1;
@@ -354,6 +365,9 @@ impl Opening {
         }
         let executed = requests().filter(|r| r.executed).count();
         let session = world.sessions.iter().find(|s| of_this(s.note.as_deref()));
+        if self.recorded && (executed == 0 || session.is_some()) {
+            return Err(format!("called recorded; {executed} requests were carried out, and the shop has {session:?}"));
+        }
         if executed > 1 {
             return Err(format!("{executed} requests were carried out"));
         }
@@ -413,10 +427,12 @@ fn read(journal: &Path) -> rusqlite::Result<Vec<Row>> {
     rows.collect()
 }
 
-/// The opening's id in a note.
+/// The opening's id in a note: `[db:…]`, or `[db:…/count]` where the count went into a session that was open already.
 fn reference_in(note: &str) -> Option<String> {
     let (_, rest) = note.rsplit_once("[db:")?;
-    rest.trim_end().strip_suffix(']').filter(|id| id.len() == 10).map(str::to_owned)
+    let inside = rest.trim_end().strip_suffix(']')?;
+    let id = inside.strip_suffix("/count").unwrap_or(inside);
+    (id.len() == 10).then(|| id.to_owned())
 }
 
 fn decimal(text: &str) -> Option<Decimal> {
@@ -519,6 +535,18 @@ mod tests {
         wrong(std::slice::from_ref(&intent), &[], "never counted");
         let refused = row(4, "opening.refused", json!({}));
         wrong(&[count, intent, refused], &[session(1, "150.00")], "refused, and");
+    }
+
+    #[test]
+    fn the_reference_of_a_count_in_a_foreign_session_is_its_openings() {
+        for (note, id) in [
+            ("morning [db:8R0NM4RDQ6]", Some(ID)),
+            ("counted 2026-11-24T16:39:23Z [db:8R0NM4RDQ6/count]", Some(ID)),
+            ("[db:8R0NM4RDQ6/other]", None),
+            ("opened by hand", None),
+        ] {
+            assert_eq!(reference_in(note).as_deref(), id, "{note}");
+        }
     }
 
     #[test]
