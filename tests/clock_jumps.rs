@@ -250,10 +250,10 @@ fn a_jump_in_any_state_of_the_operators_machine_changes_nothing_but_the_counts_t
     for phase in ["Idle", "Staff", "Count", "Confirm", "Saving", "Saved", "Open"] {
         assert!(plain.iter().any(|p| p == phase), "the day has no {phase}");
     }
-    for at in 0..day.len() {
+    for (at, (_, input)) in day.iter().enumerate() {
         for (name, seconds) in jumps() {
             let (jumped, _) = lived(at, seconds);
-            assert_eq!(plain, jumped, "before input {at} ({:?}) the clock jumps {name}", day[at].1);
+            assert_eq!(plain, jumped, "before input {at} ({input:?}) the clock jumps {name}");
         }
     }
 }

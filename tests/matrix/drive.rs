@@ -30,7 +30,7 @@ use super::{
 };
 
 /// After an unknown outcome. What is carried out late comes within it.
-const QUIET: Duration = Duration::from_millis(60);
+const QUIET: Duration = Duration::from_millis(100);
 const WAITS: Waits = Waits {
     quiet_period: QUIET,
     read_every: Duration::from_millis(5),
@@ -259,7 +259,9 @@ impl<'a> Run<'a> {
                 let at = self.read_at();
                 let shopify = Arc::clone(&self.shopify);
                 if let Some(read) = self.request(at, async move { shopify.sessions_of_device(&device).await }).await {
-                    self.note_slow(matches!(&read, Read::Failed { why, .. } if why.contains("in time")));
+                    let late =
+                        at == Some(At::Unknown) && self.unknown_since.is_some_and(|since| clock::now() >= since + QUIET);
+                    self.note_slow(late || matches!(&read, Read::Failed { why, .. } if why.contains("in time")));
                     self.input(Input::Read(read));
                 }
             }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::verb::{Device, Expect, Shop, Told};
 use crate::{
+    admin::RequestRow,
     bench::{Rows, SenseKind, TillRig, client::Seen, daemon::journal_verify, now, patiently, stage::Stage},
     display::{Display, Shown},
 };
@@ -47,7 +48,9 @@ impl Expect {
             | Self::DrawerStands { .. }
             | Self::Kicks(_)
             | Self::NoWarnings(_)
-            | Self::Shop(Shop::SessionWith(_) | Shop::Sessions(_) | Shop::Mutations(_) | Shop::Variable { .. })
+            | Self::Shop(
+                Shop::SessionWith(_) | Shop::Sessions(_) | Shop::Mutations(_) | Shop::Counts(_) | Shop::Variable { .. },
+            )
             | Self::Told(_)
             | Self::Event(_)
             | Self::EventWith { .. }
@@ -255,21 +258,21 @@ fn at_shopify(stage: &Stage, expect: &Shop) -> Look {
         }
         Shop::NoSession => same(sessions.is_empty(), || is("no session", listed())),
         Shop::Sessions(number) => same(sessions.len() == *number, || is(&format!("{number} sessions"), listed())),
-        Shop::Mutations(number) => {
-            let requests = stage.bench.api.requests();
-            let mutations: Vec<_> = requests.iter().filter(|r| is_mutation(&r.operation, &r.variables)).collect();
-            same(mutations.len() == *number, || {
-                let rows = requests.iter().rev().take(12).rev();
-                let rows = rows.map(|r| {
-                    format!("{} -> {} {}", r.operation, r.status, if r.executed { "executed" } else { "not executed" })
-                });
-                is(
-                    &format!("{number} opening mutations"),
-                    format!("{} of\n{}", mutations.len(), rows.collect::<Vec<_>>().join("\n")),
-                )
-            })
-        }
+        Shop::Mutations(number) => came(stage, "opening mutations", *number, |r| is_mutation(&r.operation, &r.variables)),
+        Shop::Counts(number) => came(stage, "counts", *number, |r| r.operation == "CountSession"),
     }
+}
+
+/// That many requests of a kind came, executed or not.
+fn came(stage: &Stage, what: &str, number: usize, is_one: impl Fn(&RequestRow) -> bool) -> Look {
+    let requests = stage.bench.api.requests();
+    let seen = requests.iter().filter(|row| is_one(row)).count();
+    same(seen == number, || {
+        let rows = requests.iter().rev().take(12).rev();
+        let rows = rows
+            .map(|r| format!("{} -> {} {}", r.operation, r.status, if r.executed { "executed" } else { "not executed" }));
+        is(&format!("{number} {what}"), format!("{seen} of\n{}", rows.collect::<Vec<_>>().join("\n")))
+    })
 }
 
 /// An opening mutation brings a balance and no session; a count names the session it goes into.

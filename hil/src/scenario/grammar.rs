@@ -116,6 +116,7 @@ sentences! {
     "no session", "nobody opened one" => |_| shop(S::NoSession);
     "sessions {N}", "that many, whoever opened them" => |a| shop(S::Sessions(number(&a[0])?));
     "api saw {N} mutations", "opening mutations, executed or not" => |a| shop(S::Mutations(number(&a[0])?));
+    "api saw {N} counts", "counts for a session that is open already, executed or not" => |a| shop(S::Counts(number(&a[0])?));
     "mutation brings {NAME}", "the last opening mutation has this variable" =>
         |a| shop(S::Variable { name: a[0].clone(), there: true });
     "mutation does not bring {NAME}", "it was left out" => |a| shop(S::Variable { name: a[0].clone(), there: false });

@@ -230,6 +230,7 @@ mod tests {
                 .replace("{STATUS}", "201")
                 .replace("{PHASE}", "idle")
                 .replace("{HEX rest}", "10 04 FF")
+                .replace("{HOW}", "link")
                 .replace("{SCOPE}", &crate::admin::AdminSpec::default().scopes[0]);
             let line = ["open", "counted", "ok"].into_iter().map(|state| line.replace("{STATE}", state));
             assert!(line.into_iter().any(|l| step(1, &l).is_ok()), "{form}");

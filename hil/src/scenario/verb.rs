@@ -292,6 +292,8 @@ pub enum Shop {
     Sessions(usize),
     /// The API got that many opening mutations.
     Mutations(usize),
+    /// The API got that many counts for a session that is open already.
+    Counts(usize),
     /// The last opening mutation brought this variable with a value, or did not.
     Variable {
         /// Its name.
