@@ -92,7 +92,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("Fenced", &["ReadingFence", "store resolved"]),
     ("ReadingFence", &["Fenced", "ReadingOpener", "store confirmed", "store needs_attention", "store resolved"]),
-    ("ReadingOpener", &["Offline", "store needs_attention", "store resolved"]),
+    ("ReadingOpener", &["store needs_attention", "store resolved"]),
     ("Asked", &["store resolved"]),
     (
         "StoreAgain",

@@ -16,10 +16,7 @@ use crate::{
         words::{outcome_text, progress_of},
     },
     journal::{Durable, Row},
-    opening::{
-        self, ActivityRead, Opening, Outcome, Read, SessionList, Wait,
-        record::{Record, Standing},
-    },
+    opening::{self, ActivityRead, Opening, Outcome, Read, SessionList, Wait, record::Record},
     saboteur::{self, Saboteur},
     shift::{
         self,
