@@ -95,7 +95,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::shift::event::{StartedBy, sample};
+    use crate::shift::event::{Decision, StartedBy, sample};
 
     fn row(id: u64, event: Event) -> Row {
         let opening = Some(OpeningId::from_bits(id));
@@ -159,6 +159,34 @@ mod tests {
         records.take(&row(3, Event::OpeningCounted(sample::counted())));
         records.take(&row(3, sample::confirmed()));
         assert_eq!(records.attention(), None);
+    }
+
+    #[test]
+    fn a_session_that_a_person_linked_is_kept_to_be_watched_until_a_later_count_is_confirmed() {
+        let asked = Event::OpeningNeedsAttention {
+            kind: "foreign_session".into(),
+            why: "x".into(),
+            prompt: Default::default(),
+            session: Some(sample::session(9, "OPEN")),
+        };
+        let linked = Event::OpeningResolved {
+            by: "Kim".into(),
+            why: "x".into(),
+            decision: Decision::Link,
+            session: Some(sample::session(9, "OPEN")),
+        };
+        let mut records = Records::new([], false);
+        for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), asked] {
+            records.take(&row(1, event));
+        }
+        records.take(&row(2, started()));
+        records.take(&row(2, Event::OpeningCancelled { why: "x".into() }));
+        records.take(&row(1, linked));
+        let watched = records.all().filter(|r| r.holds_the_shift_open()).last().map(|r| r.id.clone());
+        assert_eq!(watched, Some(OpeningId::from_bits(1)));
+        records.take(&row(3, Event::OpeningCounted(sample::counted())));
+        records.take(&row(3, sample::confirmed()));
+        assert_eq!(ids(&records), [OpeningId::from_bits(3)]);
     }
 
     #[test]

@@ -303,7 +303,7 @@ pub fn stories() -> Vec<Story> {
             "a stranger is seen before, and it is recorded",
             record,
             vec![
-                vec![go(), strange(), tick(), strange(), opener(), tick(), unread_ledger(), stored(), tick()],
+                vec![go(), strange(), tick(), strange(), opener(), stored(), tick(), unread_ledger(), stored(), tick()],
                 counting(),
                 vec![counted_into(), stored()],
             ],
@@ -313,7 +313,7 @@ pub fn stories() -> Vec<Story> {
             record,
             vec![
                 fence(),
-                vec![strange(), opener(), tick()],
+                vec![strange(), opener(), stored(), tick()],
                 counting(),
                 vec![lost(), stored(), tick(), unread_ledger(), tick(), found_in_ledger(), stored()],
             ],
@@ -323,7 +323,7 @@ pub fn stories() -> Vec<Story> {
             record,
             vec![
                 fence(),
-                vec![strange(), opener(), tick()],
+                vec![strange(), opener(), stored(), tick()],
                 counting(),
                 absent_from_ledger(),
                 counting(),
@@ -335,12 +335,17 @@ pub fn stories() -> Vec<Story> {
         story(
             "a count is refused",
             record,
-            vec![fence(), vec![strange(), opener(), tick()], counting(), vec![refused("FAILED_TO_RECORD_COUNT"), stored()]],
+            vec![
+                fence(),
+                vec![strange(), opener(), stored(), tick()],
+                counting(),
+                vec![refused("FAILED_TO_RECORD_COUNT"), stored()],
+            ],
         ),
         story(
             "closed before it was counted",
             record,
-            vec![fence(), vec![strange(), opener(), tick(), closed_ledger(), stored()]],
+            vec![fence(), vec![strange(), opener(), stored(), tick(), closed_ledger(), stored()]],
         ),
     ]
 }

@@ -218,3 +218,25 @@ fn a_phase_is_written_as_it_is_named() {
         assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
     }
 }
+
+#[test]
+fn a_second_session_that_is_found_later_is_said_while_the_shift_stays_open() {
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::Confirmed);
+    till.seconds_pass(300);
+    let alarm = Progress::NeedsAttention(rows("TWO SESSIONS OPENED", "CALL THE MANAGER"));
+    assert_eq!(till.progress(&opening, alarm), "TWO SESSIONS OPENED|CALL THE MANAGER");
+    assert_eq!(till.phase(), Phase::Saved, "open, with something to be said");
+    till.progress(&opening, Progress::GivenUp);
+    till.when(Input::ShiftOpen);
+    assert_eq!(till.phase(), Phase::Open);
+}
+
+#[test]
+fn a_decision_to_record_the_count_is_waited_for_like_any_sending() {
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::NeedsAttention(rows("ASK", "SOMEONE")));
+    till.progress(&opening, Progress::Sending);
+    assert_eq!((till.phase(), till.shows() == "ASK|SOMEONE"), (Phase::Saved, false));
+    assert_eq!(till.progress(&opening, Progress::Confirmed), "REGISTER IS OPEN|COUNT RECORDED");
+}
