@@ -428,6 +428,7 @@ impl Shift {
                 // A person decided that it goes on.
                 if matches!(followed.said, Said::Attention(_)) {
                     followed.said = Said::Sending;
+                    followed.overdue_at = Some(now + OVERDUE_AFTER);
                     if !running {
                         self.stage = Stage::Open;
                     }

@@ -236,6 +236,8 @@ fn a_second_session_that_is_found_later_is_said_while_the_shift_stays_open() {
 fn a_decision_to_record_the_count_is_waited_for_like_any_sending() {
     let (mut till, opening) = saved_count();
     till.progress(&opening, Progress::NeedsAttention(rows("ASK", "SOMEONE")));
+    // Somebody decides only when the ten minutes of the count itself are long over.
+    till.seconds_pass(3600);
     till.progress(&opening, Progress::Sending);
     assert_eq!((till.phase(), till.shows() == "ASK|SOMEONE"), (Phase::Saved, false));
     assert_eq!(till.progress(&opening, Progress::Confirmed), "REGISTER IS OPEN|COUNT RECORDED");
