@@ -68,6 +68,7 @@ fn sabotaged_daemon(folder: &Path, saboteur: Saboteur) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes on a loaded machine: run with --include-ignored"]
 async fn with_saved_shown_before_the_commit_the_system_calls_find_a_lost_count_and_without_it_none() {
     if let Some(why) = syscalls::missing() {
         return println!("SKIPPED, nothing is proven: {why}");
