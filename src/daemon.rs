@@ -34,7 +34,7 @@ use self::{
 use crate::{
     api, config,
     device::{DeviceEvent, worker},
-    journal::{Journal, JournalError, Row},
+    journal::{self, Journal, JournalError, Row},
     shift::event::{Event, OpeningId},
     shopify::Shopify,
 };
@@ -101,9 +101,7 @@ impl StartError {
 /// Where a running daemon's API is written, for this program's own subcommands: beside the journal.
 #[must_use]
 pub fn address_file(journal: &Path) -> PathBuf {
-    let mut name = journal.as_os_str().to_owned();
-    name.push(".addr");
-    PathBuf::from(name)
+    journal::beside(journal, ".addr")
 }
 
 /// Runs until `stop` becomes true. `ready` is called once everything is up.

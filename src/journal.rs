@@ -26,6 +26,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
+pub(crate) use self::damage::beside;
 use self::reserve::Reserve;
 pub use self::{
     salvage::{SalvageError, Salvaged, salvage, salvage_to},
@@ -298,7 +299,7 @@ impl Journal {
         let name = path.display().to_string();
         let file = real_path(path)?;
         let lock = lock(&file, &name)?;
-        if damage::beside(&file, salvage::SALVAGED).exists() {
+        if beside(&file, salvage::SALVAGED).exists() {
             return Err(JournalError::Salvaging { path: name });
         }
         let (db, index) = match connect(&file, &name, Index::Shared) {
@@ -468,15 +469,9 @@ impl Journal {
 
     /// A row's hash; `None` when there is no such row, or its content does not fit its hash.
     pub fn hash_of(&self, seq: i64) -> Result<Option<[u8; 32]>, JournalError> {
-        let mut query =
-            self.db.prepare_cached("SELECT at, till, opening, name, body, prev, hash FROM event WHERE seq = ?1")?;
-        let found = query.query_row([seq], |r| {
-            let (at, till, opening, name, body) = (r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?);
-            Ok((chain::Fields { seq, at, till, opening, name, body }, r.get::<_, Vec<u8>>(5)?, r.get::<_, Vec<u8>>(6)?))
-        });
-        let Some((fields, prev, hash)) = found.optional()? else { return Ok(None) };
-        let Ok(prev) = <[u8; 32]>::try_from(prev) else { return Ok(None) };
-        Ok(Some(chain::link(&prev, &fields)).filter(|fits| hash == fits))
+        let mut query = self.db.prepare_cached(&format!("{} WHERE seq = ?1", stored::COLUMNS))?;
+        let found = query.query_row([seq], StoredRow::read).optional()?;
+        Ok(found.filter(StoredRow::fits).and_then(|row| row.hash.try_into().ok()))
     }
 
     /// The till of each unresolved opening.
@@ -499,9 +494,7 @@ impl Journal {
 fn connect(file: &Path, name: &str, index: Index) -> Result<Connection, JournalError> {
     // A connection that may write would also tidy up on closing: it writes what a write-ahead log left behind into a
     // file that must not be touched, and removes the log. So another one looks first.
-    if !first_start_was_cut_short(file) {
-        damage::look_before_writing(file, name, index)?;
-    }
+    damage::look_before_writing(file, name, index)?;
     let mut db = Connection::open(file).map_err(JournalError::writing)?;
     index.choose(&db)?;
     check_ours(&db, name)?;
@@ -613,7 +606,7 @@ fn real_path(path: &Path) -> Result<PathBuf, JournalError> {
 
 /// `file` is the real path: two spellings of one journal must meet the same lock, and two journals must not.
 fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
-    let beside = damage::beside(file, ".lock");
+    let beside = beside(file, ".lock");
     let failed = |cause| JournalError::file(&beside, cause);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside).map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -628,7 +621,7 @@ fn lock(file: &Path, name: &str) -> Result<File, JournalError> {
 /// make it empty again, and nothing in it is to be kept.
 fn first_start_was_cut_short(file: &Path) -> bool {
     const MAGIC: [u8; 8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
-    std::fs::read(damage::beside(file, "-journal"))
+    std::fs::read(beside(file, "-journal"))
         .is_ok_and(|bytes| bytes.starts_with(&MAGIC) && bytes.get(16..20) == Some(&[0; 4]))
 }
 

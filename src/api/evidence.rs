@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::problem::Problem;
 use crate::{
     daemon::recorder::Recorder,
-    journal::Row,
+    journal::{Row, chain},
     money::with_decimals,
     opening::record::{Record, SlipState, Standing},
     shift::event::{Counted, Decision, Event, Money, Preflight, SessionFacts, StartedBy},
@@ -64,7 +64,7 @@ pub(super) async fn read(recorder: &Recorder, record: &Record, rows: &[Row]) -> 
 
 fn chain(record: &Record, edge: Option<&Row>, rows: &[Row], hashes: &BTreeMap<i64, [u8; 32]>) -> Chain {
     let edge = edge.filter(|edge| record.at.duration_since(edge.at) < STARTED_BY_EDGE);
-    let hex = |seq: i64| hashes.get(&seq).map(|hash| hash.iter().map(|b| format!("{b:02x}")).collect::<String>());
+    let hex = |seq: i64| hashes.get(&seq).map(|hash| chain::hex(hash));
     let link = |row: &Row| {
         let (step, what, details, proof) = told(record, &row.event)?;
         Some(Step { step, at: row.at.to_string(), what, details, proof, seq: row.seq, hash: hex(row.seq) })
@@ -265,9 +265,7 @@ fn missing(record: &Record, edge: Option<&Row>, rows: &[Row], steps: &[Step]) ->
 /// Two people should look when Shopify has another amount than was counted.
 fn amounts_differ(record: &Record, session: &SessionFacts) -> Option<String> {
     let counted = &record.counted.as_ref()?.balance;
-    let value = |money: &Money| money.amount.parse::<rust_decimal::Decimal>().ok();
-    let same = counted.currency == session.counted.currency && value(counted) == value(&session.counted);
-    (!same).then(|| format!("not the amount that was counted: {}", money(counted)))
+    (!counted.equals(&session.counted)).then(|| format!("not the amount that was counted: {}", money(counted)))
 }
 
 fn session(session: &SessionFacts) -> String {

@@ -138,12 +138,8 @@ fn rules(house: &House) -> Rules {
         shared_drawer: shop.shared_drawer,
         on_foreign_session: shop.on_foreign_session,
         max_age: house.till.count.max_age,
-        business_day: business_day(shop),
+        business_day: BusinessDay { zone: shop.time_zone.clone(), starts: shop.business_day_starts },
     }
-}
-
-fn business_day(shop: &config::Shop) -> BusinessDay {
-    BusinessDay { zone: shop.time_zone.clone(), starts: shop.business_day_starts }
 }
 
 fn waits(timing: &config::Timing) -> Waits {
@@ -378,6 +374,9 @@ impl Till {
     /// It is on disk: what follows from it.
     fn kept(&mut self, row: &Row) {
         self.records.take(row);
+        if let (Some(opening), Event::OpeningResolved { .. }) = (&row.opening, &row.event) {
+            self.tell_progress(opening, &row.event);
+        }
         self.decided(row);
         if let Event::ShiftClosed { .. } = row.event {
             self.shift_input(shift::Input::ShiftClosed);

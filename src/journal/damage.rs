@@ -137,7 +137,7 @@ fn of_opening(db: &Connection, opening: &str) -> Result<Vec<StoredRow>, JournalE
 }
 
 /// Another file of the same journal: its name with something behind it.
-pub(super) fn beside(file: &Path, end: &str) -> PathBuf {
+pub(crate) fn beside(file: &Path, end: &str) -> PathBuf {
     let mut name: OsString = file.as_os_str().to_owned();
     name.push(end);
     PathBuf::from(name)

@@ -6,12 +6,9 @@
 //! read, and without a time of its own an unknown attempt is never sent again.
 use std::time::Instant;
 
-use jiff::Timestamp;
-use rust_decimal::Decimal;
-
 use super::{
-    Activities, ActivityRead, CLOCKS_DIFFER, CountLineAt, MAX_ATTEMPTS, OLD_ENOUGH, Opening, Outcome, Output,
-    READS_FOR_ABSENCE, State, Wait, content::count_variables,
+    Activities, ActivityRead, CLOCKS_DIFFER, CountLineAt, MAX_ATTEMPTS, Opening, Outcome, Output, READS_FOR_ABSENCE, State,
+    Wait, content::count_variables,
 };
 use crate::shift::event::{Event, SessionFacts};
 
@@ -97,7 +94,7 @@ impl Opening {
             return again(self.waits.read_every, negative + 1);
         }
         let sent = self.sent_time();
-        if sent.is_none() || self.resembles(&ledger) || !reaches_back(&ledger, sent) {
+        if sent.is_none() || self.resembles(&ledger) || !self.page_reaches_back(ledger.complete, ledger.oldest) {
             let why = format!(
                 "nobody can tell whether the count was recorded in session {}: look at its activities in Shopify",
                 into.id
@@ -137,15 +134,6 @@ impl Opening {
     }
 
     fn same_amount(&self, line: &CountLineAt) -> bool {
-        let ours = &self.counted.balance;
-        let number = |amount: &str| amount.parse::<Decimal>().ok();
-        line.counted.currency == ours.currency
-            && number(&ours.amount).is_some_and(|n| number(&line.counted.amount) == Some(n))
+        line.counted.equals(&self.counted.balance)
     }
-}
-
-/// The page cannot have left our line out: there is nothing beyond it, or it goes back a day behind our time.
-fn reaches_back(ledger: &Activities, sent: Option<Timestamp>) -> bool {
-    let far_enough = |(sent, oldest): (Timestamp, Timestamp)| sent.duration_since(oldest) >= OLD_ENOUGH;
-    ledger.complete || sent.zip(ledger.oldest).is_some_and(far_enough)
 }

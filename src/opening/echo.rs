@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{SessionList, ours::reference_of};
+use super::{SessionList, ours::with_reference};
 use crate::shift::event::{Event, OpeningId, SessionFacts};
 
 /// Confirmed openings that are looked after: the shift's, and the one before it.
@@ -89,7 +89,7 @@ impl EchoWatch {
 
 /// The first two sessions with this reference.
 fn two<'a>(id: &OpeningId, list: &'a SessionList) -> Option<(&'a SessionFacts, &'a SessionFacts)> {
-    let mut ours = list.all().filter(|s| reference_of(s).as_ref() == Some(id));
+    let mut ours = with_reference(id, list);
     Some((ours.next()?, ours.next()?))
 }
 

@@ -166,14 +166,15 @@ impl Opening {
             Read::Failed { retry_after, .. } => return again(self.back_off_reads(retry_after), negative),
         };
         self.read_wait = self.waits.read_every;
-        if let Some(ours) = self.ours_among(&list) {
-            return self.found(&list).unwrap_or_else(|| self.confirm("found", ours));
-        }
-        if now < since + self.waits.quiet_period {
-            return again(self.waits.read_every, 0);
-        }
-        if let Some(found) = self.found(&list) {
+        let quiet = now < since + self.waits.quiet_period;
+        // What only looks like ours may still become it; a question to a person waits until then.
+        if (!quiet || self.ours_among(&list).is_some())
+            && let Some(found) = self.found(&list)
+        {
             return found;
+        }
+        if quiet {
+            return again(self.waits.read_every, 0);
         }
         if !list.agrees() {
             return again(self.waits.read_every, negative);

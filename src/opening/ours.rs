@@ -1,9 +1,8 @@
 //! Which of the sessions at Shopify is ours, which only looks like it, and what a list can prove at all.
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 
 use super::{CLOCKS_DIFFER, OLD_ENOUGH, Opening, SessionList};
-use crate::shift::event::{Money, OpeningId, SessionFacts};
+use crate::shift::event::{OpeningId, SessionFacts};
 
 impl Opening {
     pub(super) fn ours_among(&self, list: &SessionList) -> Option<SessionFacts> {
@@ -16,7 +15,7 @@ impl Opening {
 
     /// A second session with our reference.
     pub(super) fn second_of_ours(&self, list: &SessionList) -> Option<SessionFacts> {
-        list.all().filter(|s| self.has_reference(s)).nth(1).cloned()
+        with_reference(&self.id, list).nth(1).cloned()
     }
 
     /// Reference, amount and currency, and the time where it was sent.
@@ -39,11 +38,8 @@ impl Opening {
         reference_of(session).as_ref() == Some(&self.id)
     }
 
-    /// Numerically: Shopify drops trailing zeros.
-    pub(super) fn same_money(&self, session: &SessionFacts) -> bool {
-        let number = |m: &Money| m.amount.parse::<Decimal>().ok();
-        session.counted.currency == self.counted.balance.currency
-            && number(&session.counted).is_some_and(|n| Some(n) == number(&self.counted.balance))
+    fn same_money(&self, session: &SessionFacts) -> bool {
+        session.counted.equals(&self.counted.balance)
     }
 
     pub(super) fn sent_time(&self) -> Option<Timestamp> {
@@ -63,10 +59,19 @@ impl Opening {
 
     /// The list cannot have left ours out (see the top of this file).
     pub(super) fn reaches_back_behind_ours(&self, list: &SessionList) -> bool {
-        let oldest = list.sessions.last().and_then(opening_time);
-        let far_enough = |(sent, oldest): (Timestamp, Timestamp)| sent.duration_since(oldest) >= OLD_ENOUGH;
-        list.complete || self.sent_time().zip(oldest).is_some_and(far_enough)
+        self.page_reaches_back(list.complete, list.sessions.last().and_then(opening_time))
     }
+
+    /// A page cannot have left ours out: there is nothing beyond it, or its oldest entry is a day and more older than ours.
+    pub(super) fn page_reaches_back(&self, complete: bool, oldest: Option<Timestamp>) -> bool {
+        let far_enough = |(sent, oldest): (Timestamp, Timestamp)| sent.duration_since(oldest) >= OLD_ENOUGH;
+        complete || self.sent_time().zip(oldest).is_some_and(far_enough)
+    }
+}
+
+/// The sessions with this opening's reference.
+pub(super) fn with_reference<'a>(id: &OpeningId, list: &'a SessionList) -> impl Iterator<Item = &'a SessionFacts> {
+    list.all().filter(move |session| reference_of(session).as_ref() == Some(id))
 }
 
 fn opening_time(session: &SessionFacts) -> Option<Timestamp> {

@@ -2,6 +2,7 @@
 //!
 //! ## Why amounts are texts here
 //! A row must say the same for ever. `"150.00"` beside `"USD"` needs no table of exponents to be read.
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Ten Crockford base-32 characters: names an opening, and is the reference in Shopify's note (`[db:…]`).
@@ -43,6 +44,15 @@ pub struct Money {
     pub amount: String,
     /// ISO 4217 code.
     pub currency: String,
+}
+
+impl Money {
+    /// The same number of the same currency: Shopify drops trailing zeros. What is no number equals nothing.
+    #[must_use]
+    pub fn equals(&self, other: &Self) -> bool {
+        let number = |money: &Self| money.amount.parse::<Decimal>().ok();
+        self.currency == other.currency && number(self).is_some_and(|n| Some(n) == number(other))
+    }
 }
 
 /// Pieces of one denomination.

@@ -38,11 +38,10 @@ impl Till {
                 shift::Output::Record { opening, event: event @ Event::OpeningCounted(_) } => {
                     self.offer_again();
                     let answer = self.house.recorder.begin(&self.house.till.name, Some(&opening), event);
-                    let early = opening.clone();
-                    self.push(async move { Answer::CountSaved { opening, result: settled(answer).await } });
                     if saboteur::is_on(Saboteur::SavedBeforeCommit) {
-                        self.shift_input(shift::Input::Saved { opening: early });
+                        self.shift_input(shift::Input::Saved { opening: opening.clone() });
                     }
+                    self.push(async move { Answer::CountSaved { opening, result: settled(answer).await } });
                 }
                 shift::Output::Record { opening, event } => self.keep(opening, event),
                 shift::Output::Reply { op, result } => {
@@ -156,15 +155,13 @@ impl Till {
             }
         };
         self.records.take(row.get());
-        self.decided(row.get());
         self.look_after(row.get());
         self.say_preflight(&opening, &row.get().event);
         self.said_store.over();
         // Of another one's machine: a decision about an earlier opening may be on its way while the next count is saved.
         self.if_current(&opening, opening::Input::Stored);
-        if let Some(progress) = progress_of(&row.get().event) {
-            self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
-        }
+        self.tell_progress(&opening, &row.get().event);
+        self.decided(row.get());
         if self.records.find(&opening).is_some_and(|r| r.needs_a_person() && r.holds_the_shift_open()) {
             self.shift_input(shift::Input::ShiftOpen);
         }
@@ -350,8 +347,13 @@ impl Till {
         let Some((opening, event)) = self.echo.seen(device, list) else { return };
         error!(%opening, "two sessions at Shopify carry the reference of one count: see `drawerbridge openings show`");
         self.keep(opening.clone(), event.clone());
-        if let Some(progress) = progress_of(&event) {
-            self.shift_input(shift::Input::Progress { opening, progress });
+        self.tell_progress(&opening, &event);
+    }
+
+    /// The people at the counter hear of it, if it concerns them.
+    pub(super) fn tell_progress(&mut self, opening: &OpeningId, event: &Event) {
+        if let Some(progress) = progress_of(event) {
+            self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
         }
     }
 

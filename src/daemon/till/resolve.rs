@@ -8,10 +8,7 @@ use tracing::info;
 use super::{Answer, Till, rules, waits};
 use crate::{
     clock,
-    daemon::{
-        desk::{ResolveRefused, ResolveWish},
-        words::progress_of,
-    },
+    daemon::desk::{ResolveRefused, ResolveWish},
     journal::Row,
     opening::{
         self, Opening, Read, Resolution,
@@ -107,18 +104,13 @@ impl Till {
         }
     }
 
-    /// A row is on disk: if it is a decision, who waits for it hears so, and people see what follows.
+    /// A row is on disk: if it is a decision, who waits for it hears so, and the shift is open if it says so.
     pub(super) fn decided(&mut self, row: &Row) {
         let (Some(opening), Event::OpeningResolved { by, why, .. }) = (&row.opening, &row.event) else { return };
         info!(%opening, by, why, "it was decided about an opening");
-        for at in (0..self.resolving.len()).rev() {
-            if self.resolving[at].opening == *opening {
-                // Who asked may have hung up; the decision stands.
-                drop(self.resolving.swap_remove(at).reply.send(Ok(())));
-            }
-        }
-        if let Some(progress) = progress_of(&row.event) {
-            self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
+        for reply in self.waiting_for(opening) {
+            // Who asked may have hung up; the decision stands.
+            drop(reply.send(Ok(())));
         }
         if self.records.find(opening).is_some_and(Record::holds_the_shift_open) {
             self.shift_input(shift::Input::ShiftOpen);
@@ -129,11 +121,13 @@ impl Till {
 
     /// The disk refused a decision. It is offered again by itself; who asked need not wait for it.
     pub(super) fn not_decided(&mut self, opening: &OpeningId, why: &str) {
-        for at in (0..self.resolving.len()).rev() {
-            if self.resolving[at].opening == *opening {
-                refuse(self.resolving.swap_remove(at).reply, ResolveRefused::NotSaved(why.to_owned()));
-            }
+        for reply in self.waiting_for(opening) {
+            refuse(reply, ResolveRefused::NotSaved(why.to_owned()));
         }
+    }
+
+    fn waiting_for(&mut self, opening: &OpeningId) -> Vec<Waiter> {
+        self.resolving.extract_if(.., |decided| decided.opening == *opening).map(|decided| decided.reply).collect()
     }
 }
 
