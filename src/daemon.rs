@@ -5,6 +5,8 @@
 pub mod desk;
 pub mod recorder;
 mod records;
+#[cfg(test)]
+mod records_tests;
 mod said;
 mod session_watch;
 mod slips;

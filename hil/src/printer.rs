@@ -15,7 +15,7 @@ use machine::Machine;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::AbortHandle;
 
 pub(crate) use codepage::CodePage;
@@ -197,6 +197,7 @@ impl Drop for Owner {
 struct Core {
     line: Line,
     machine: Mutex<Machine>,
+    hosts: Mutex<Hosts>,
     events: broadcast::Sender<PrinterEvent>,
     /// Has heard everything from the beginning, for the first who asks.
     heard: Mutex<Option<broadcast::Receiver<PrinterEvent>>>,
@@ -264,7 +265,11 @@ impl Core {
             match self.line.read(&mut buf[..room]).await {
                 Ok(0) | Err(_) => return,
                 Ok(n) => {
+                    let came = lock(&self.hosts).came();
                     let short = self.with(|machine, now| {
+                        if came {
+                            machine.events.push(PrinterEvent::Connected);
+                        }
                         machine.receive(now, &buf[..n]);
                         machine.kick_is_short()
                     });
@@ -297,16 +302,10 @@ impl Core {
     /// Tells of hosts that come and go.
     async fn watch_hosts(self: Arc<Self>) {
         let mut connection = self.line.connection();
-        let mut was = false;
         // A host may have come before this task has begun.
-        if *connection.borrow() {
-            connection.mark_changed();
-        }
+        connection.mark_changed();
         while connection.changed().await.is_ok() {
-            let there = *connection.borrow_and_update();
-            // The same again: there was a change and one back, faster than we were told.
-            let changes = if there == was { vec![!there, there] } else { vec![there] };
-            was = there;
+            let changes = lock(&self.hosts).changes();
             self.with(|machine, _| {
                 for there in changes {
                     machine.events.push(if there { PrinterEvent::Connected } else { PrinterEvent::Disconnected });
@@ -319,13 +318,57 @@ impl Core {
     }
 }
 
+/// Which changes of the connection were told.
+#[derive(Debug)]
+struct Hosts {
+    connection: watch::Receiver<bool>,
+    told: bool,
+}
+
+impl Hosts {
+    fn new(mut connection: watch::Receiver<bool>) -> Self {
+        if *connection.borrow() {
+            connection.mark_changed();
+        }
+        Self { connection, told: false }
+    }
+
+    /// What is to be told now, in its order: `true` came, `false` left.
+    fn changes(&mut self) -> Vec<bool> {
+        // Without a line there are no changes any more.
+        if !self.connection.has_changed().unwrap_or(false) {
+            return Vec::new();
+        }
+        let there = *self.connection.borrow_and_update();
+        // The same again: there was a change and one back, faster than we were told.
+        let changes = if there == self.told { vec![!there, there] } else { vec![there] };
+        self.told = there;
+        changes
+    }
+
+    /// Bytes are here, so their host came before them. `true` when that is still to be told; that he may have left since is
+    /// told when his bytes are read.
+    fn came(&mut self) -> bool {
+        if self.told || !self.connection.has_changed().unwrap_or(false) {
+            return false;
+        }
+        self.told = true;
+        if !*self.connection.borrow_and_update() {
+            self.connection.mark_changed();
+        }
+        true
+    }
+}
+
 impl Printer {
     /// Starts a printer on its wire.
     pub async fn spawn(spec: PrinterSpec, attach: Attach) -> io::Result<Printer> {
         // As soon as there is a line, there may be a host.
         let (events, heard) = broadcast::channel(EVENT_DEPTH);
+        let line = Line::open(attach).await?;
         let core = Arc::new(Core {
-            line: Line::open(attach).await?,
+            hosts: Mutex::new(Hosts::new(line.connection())),
+            line,
             machine: Mutex::new(Machine::new(spec)),
             events,
             heard: Mutex::new(Some(heard)),

@@ -72,6 +72,11 @@ impl Records {
         }
     }
 
+    /// The newest one whose session is open as far as we know. One that was given up since does not close it.
+    pub(super) fn watched(&self) -> Option<&Record> {
+        self.all().filter(|record| is_watched(record)).last()
+    }
+
     /// The newest one that a person must do something about.
     pub(super) fn attention(&self) -> Option<&Record> {
         self.current.iter().chain(self.earlier.iter().rev()).find(|record| record.needs_a_person())
@@ -82,118 +87,13 @@ fn is_confirmed(record: &Record) -> bool {
     matches!(record.standing, Standing::Confirmed { .. } | Standing::Recorded { .. })
 }
 
+fn is_watched(record: &Record) -> bool {
+    record.standing.is_settled() && record.holds_the_shift_open()
+}
+
 /// Whether something still follows from an earlier opening: a slip, what a person must do, or a session that is watched.
 /// `open`: a later count was confirmed; with the register open, what stood in the way of an earlier count is over.
 fn matters(record: &Record, second_slip: bool, open: bool) -> bool {
     let owed = record.slip_owed(second_slip).is_some() || record.slips_interrupted().next().is_some();
-    let watched = record.standing.is_settled() && record.holds_the_shift_open();
-    owed || ((record.needs_a_person() || watched) && !open)
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::shift::event::{Decision, StartedBy, sample};
-
-    fn row(id: u64, event: Event) -> Row {
-        let opening = Some(OpeningId::from_bits(id));
-        Row { seq: 1, at: Timestamp::UNIX_EPOCH, till: "front-1".into(), opening, event }
-    }
-
-    fn started() -> Event {
-        Event::OpeningStarted { by: StartedBy::Drawer }
-    }
-
-    fn slip(kind: &str) -> Event {
-        Event::SlipSending { kind: kind.into() }
-    }
-
-    fn printed(kind: &str) -> Event {
-        Event::SlipPrinted { kind: kind.into(), proof: "GS r".into() }
-    }
-
-    fn ids(records: &Records) -> Vec<OpeningId> {
-        records.all().map(|record| record.id.clone()).collect()
-    }
-
-    #[test]
-    fn a_copy_of_an_old_slip_leaves_the_newest_opening_alone() {
-        let mut records = Records::new([], true);
-        records.take(&row(2, started()));
-        records.take(&row(2, Event::OpeningCounted(sample::counted())));
-        records.take(&row(1, slip("copy")));
-        records.take(&row(1, printed("copy")));
-        let current = records.current().expect("opening 2");
-        assert_eq!(current.id, OpeningId::from_bits(2));
-        assert!(current.counted.is_some());
-    }
-
-    #[test]
-    fn a_slip_that_waits_for_paper_is_still_owed_when_the_next_opening_begins() {
-        let mut records = Records::new([], false);
-        records.take(&row(1, Event::OpeningCounted(sample::counted())));
-        records.take(&row(2, started()));
-        assert_eq!(ids(&records), [OpeningId::from_bits(1), OpeningId::from_bits(2)]);
-        records.take(&row(1, slip("first")));
-        records.take(&row(1, printed("first")));
-        assert_eq!(ids(&records), [OpeningId::from_bits(2)], "its slip is over, so nothing follows from it any more");
-    }
-
-    #[test]
-    fn what_needs_a_person_is_kept_behind_later_openings_until_one_is_confirmed() {
-        let asked = Event::OpeningNeedsAttention {
-            kind: "attempts_used_up".into(),
-            why: "x".into(),
-            prompt: Default::default(),
-            session: None,
-        };
-        let mut records = Records::new([], false);
-        for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), asked] {
-            records.take(&row(1, event));
-        }
-        records.take(&row(2, started()));
-        records.take(&row(2, Event::OpeningCancelled { why: "x".into() }));
-        assert_eq!(records.attention().map(|r| r.id.clone()), Some(OpeningId::from_bits(1)));
-        records.take(&row(3, Event::OpeningCounted(sample::counted())));
-        records.take(&row(3, sample::confirmed()));
-        assert_eq!(records.attention(), None);
-    }
-
-    #[test]
-    fn a_session_that_a_person_linked_is_kept_to_be_watched_until_a_later_count_is_confirmed() {
-        let asked = Event::OpeningNeedsAttention {
-            kind: "foreign_session".into(),
-            why: "x".into(),
-            prompt: Default::default(),
-            session: Some(sample::session(9, "OPEN")),
-        };
-        let linked = Event::OpeningResolved {
-            by: "Kim".into(),
-            why: "x".into(),
-            decision: Decision::Link,
-            session: Some(sample::session(9, "OPEN")),
-        };
-        let mut records = Records::new([], false);
-        for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), asked] {
-            records.take(&row(1, event));
-        }
-        records.take(&row(2, started()));
-        records.take(&row(2, Event::OpeningCancelled { why: "x".into() }));
-        records.take(&row(1, linked));
-        let watched = records.all().filter(|r| r.holds_the_shift_open()).last().map(|r| r.id.clone());
-        assert_eq!(watched, Some(OpeningId::from_bits(1)));
-        records.take(&row(3, Event::OpeningCounted(sample::counted())));
-        records.take(&row(3, sample::confirmed()));
-        assert_eq!(ids(&records), [OpeningId::from_bits(3)]);
-    }
-
-    #[test]
-    fn an_opening_without_a_slip_to_come_is_let_go() {
-        let mut records = Records::new([], true);
-        records.take(&row(1, started()));
-        records.take(&row(2, started()));
-        assert_eq!(ids(&records), [OpeningId::from_bits(2)]);
-    }
+    owed || ((record.needs_a_person() || is_watched(record)) && !open)
 }

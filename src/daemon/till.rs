@@ -180,10 +180,10 @@ impl Till {
         });
         let read = |(id, rows): &(OpeningId, Vec<Row>)| Record::read(id, rows.iter().map(|r| (r.at, &r.event)));
         let records = Records::new(history.iter().filter_map(read), house.till.count.second_slip);
-        let shift = match (&opening, records.current()) {
-            (Some((id, _)), _) => Shift::resumed(settings, id.clone()),
-            (None, _) => {
-                let open = records.current().is_some_and(|r| r.holds_the_shift_open() && !is_of_another_day(r, &house.shop));
+        let shift = match &opening {
+            Some((id, _)) => Shift::resumed(settings, id.clone()),
+            None => {
+                let open = records.watched().is_some_and(|r| !is_of_another_day(r, &house.shop));
                 match records.attention().map(|r| (r.id.clone(), &r.standing)) {
                     Some((id, Standing::NeedsAttention { prompt, .. })) => {
                         Shift::needs_attention(settings, id, open, prompt.clone())

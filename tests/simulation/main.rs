@@ -13,8 +13,8 @@ mod simulation;
 
 use std::{env, process::ExitCode};
 
-// The daemon's `session_watch.rs` is compiled here as it stands: its paths lead into the library.
-use drawerbridge::{clock, opening};
+// The daemon's `records.rs` and `session_watch.rs` are compiled here as they stand: their paths lead into the library.
+use drawerbridge::{clock, journal, opening, shift};
 
 const OPENINGS: u64 = 10_000;
 const SEED: u64 = 7;

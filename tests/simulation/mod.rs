@@ -10,9 +10,13 @@ pub mod dice;
 pub mod journal;
 pub mod network;
 pub mod people;
+/// The daemon's own files: pure, and private to the daemon.
+#[path = "../../src/daemon/records.rs"]
+#[allow(unused_imports, dead_code, reason = "its own tests run with the library")]
+mod records;
 pub mod rules;
 pub mod server;
-/// The daemon's own file: pure, and private to the daemon.
+/// The same.
 #[path = "../../src/daemon/session_watch.rs"]
 #[allow(unused_imports, dead_code, reason = "its own tests run with the library")]
 mod session_watch;

@@ -86,7 +86,7 @@ impl World {
         let now = self.now;
         let pc = &mut self.tills[till];
         let silent = pc.till.as_ref().is_some_and(|machine| {
-            let record = machine.records.current.as_ref();
+            let record = machine.records.current();
             // The alarm about a second session comes after the end: the log and the status say it, the display only after a
             // restart.
             let alarm = |r: &Record| matches!(&r.standing, Standing::NeedsAttention { kind, .. } if kind == "duplicate");

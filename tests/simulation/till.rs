@@ -1,8 +1,7 @@
-//! One till's wiring: `src/daemon/till.rs`, `till/machines.rs`, `till/resolve.rs`, `till/devices.rs` and `records.rs` without
+//! One till's wiring: `src/daemon/till.rs`, `till/machines.rs`, `till/resolve.rs`, `till/devices.rs` without
 //! tokio, devices and slips. What a future would do there is an [`Ask`] here, and its answer comes as an [`Answer`]. The order
 //! of effects is the daemon's. The machines, the echo watch, the records and the session watch are the real ones.
 use std::{
-    collections::VecDeque,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -25,6 +24,7 @@ use serde_json::Value;
 
 use super::{
     assumptions::WAITS,
+    records::Records,
     session_watch::{self, SessionWatch},
 };
 
@@ -32,8 +32,6 @@ const STILL_THERE: SignedDuration = SignedDuration::from_mins(10);
 const KEEP_AGAIN: Duration = Duration::from_secs(5);
 const SAY_AGAIN: Duration = Duration::from_secs(600);
 const ECHO: [Duration; 2] = [Duration::from_secs(300), Duration::from_secs(3600)];
-/// As in `records.rs`.
-const EARLIER: usize = 8;
 
 /// Who waits for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,64 +108,17 @@ pub struct House {
     pub rules: Rules,
 }
 
-/// The openings a till still has to do with. Without a printer no slip is owed, so what is kept is what needs a person.
-#[derive(Debug, Default)]
-pub struct Records {
-    pub current: Option<Record>,
-    earlier: VecDeque<Record>,
+/// Nothing is printed here: the slip is out as soon as the count is on disk.
+const SLIP: &str = "first";
+
+fn printed(row: &Row) -> [Row; 2] {
+    let about = |event| Row { event, ..row.clone() };
+    let (kind, proof) = (SLIP.to_owned(), SLIP.to_owned());
+    [about(Event::SlipSending { kind: kind.clone() }), about(Event::SlipPrinted { kind, proof })]
 }
 
-fn is_confirmed(record: &Record) -> bool {
-    matches!(record.standing, Standing::Confirmed { .. } | Standing::Recorded { .. })
-}
-
-impl Records {
-    fn new(newest_first: impl IntoIterator<Item = Record>) -> Self {
-        let mut all = newest_first.into_iter();
-        let mut records = Self { current: all.next(), earlier: VecDeque::new() };
-        let mut open = records.current.as_ref().is_some_and(is_confirmed);
-        for record in all {
-            let keep = record.needs_a_person() && !open;
-            open |= is_confirmed(&record);
-            if keep {
-                records.earlier.push_front(record);
-            }
-        }
-        records
-    }
-
-    pub fn all(&self) -> impl Iterator<Item = &Record> {
-        self.earlier.iter().chain(&self.current)
-    }
-
-    pub fn find(&self, id: &OpeningId) -> Option<&Record> {
-        self.all().find(|record| record.id == *id)
-    }
-
-    fn take(&mut self, row: &Row) {
-        let Some(id) = &row.opening else { return };
-        if let Some(record) = self.earlier.iter_mut().chain(&mut self.current).find(|record| record.id == *id) {
-            record.take(&row.event);
-            let open = self.current.as_ref().is_some_and(is_confirmed);
-            self.earlier.retain(|record| record.needs_a_person() && !open);
-            return;
-        }
-        if !matches!(row.event, Event::OpeningStarted { .. } | Event::OpeningCounted(_)) {
-            return;
-        }
-        let new = Record::read(id, [(row.at, &row.event)]);
-        let before = std::mem::replace(&mut self.current, new);
-        if let Some(before) = before.filter(Record::needs_a_person) {
-            if self.earlier.len() >= EARLIER {
-                self.earlier.pop_front();
-            }
-            self.earlier.push_back(before);
-        }
-    }
-
-    pub fn attention(&self) -> Option<&Record> {
-        self.current.iter().chain(self.earlier.iter().rev()).find(|record| record.needs_a_person())
-    }
+fn is_counted(row: &Row) -> bool {
+    matches!(row.event, Event::OpeningCounted(_))
 }
 
 /// A running daemon's till.
@@ -223,18 +174,22 @@ impl Till {
             let opening = Opening::resume(id.clone(), &events, WAITS, &house.rules, now);
             Some((id.clone(), opening.filter(|opening| !opening.is_settled())?))
         });
-        let read = |(id, rows): &(OpeningId, Vec<Rc<Row>>)| Record::read(id, rows.iter().map(|r| (r.at, &r.event)));
-        let records = Records::new(history.iter().filter_map(read));
+        let read = |(id, rows): &(OpeningId, Vec<Rc<Row>>)| {
+            let slip = rows.iter().find(|row| is_counted(row)).map(|row| printed(row));
+            let rows = rows.iter().map(Rc::as_ref).chain(slip.iter().flatten());
+            Record::read(id, rows.map(|r| (r.at, &r.event)))
+        };
+        let records = Records::new(history.iter().filter_map(read), false);
         let day = |at: Timestamp| at.to_zoned_datetime(house.rules.business_day.zone.clone()).date();
         let of_another_day = |record: &Record| {
             let counted = record.counted.as_ref().and_then(|counted| counted.time.parse().ok());
             counted.is_some_and(|at: Timestamp| day(at) != day(wall))
         };
         let settings = house.settings.clone();
-        let shift = match (&opening, &records.current) {
-            (Some((id, _)), _) => Shift::resumed(settings, id.clone()),
-            (None, current) => {
-                let open = current.as_ref().is_some_and(|r| r.holds_the_shift_open() && !of_another_day(r));
+        let shift = match &opening {
+            Some((id, _)) => Shift::resumed(settings, id.clone()),
+            None => {
+                let open = records.watched().is_some_and(|r| !of_another_day(r));
                 match records.attention().map(|r| (r.id.clone(), &r.standing)) {
                     Some((id, Standing::NeedsAttention { prompt, .. })) => {
                         Shift::needs_attention(settings, id, open, prompt.clone())
@@ -296,12 +251,12 @@ impl Till {
         self.shift_input(shift::Input::Tick);
         if self.opening.is_some() {
             let unknown = |r: &&Record| matches!(r.standing, Standing::Sending | Standing::Unknown { .. });
-            if let Some(opening) = self.records.current.as_ref().filter(unknown).map(|r| r.id.clone()) {
+            if let Some(opening) = self.records.current().filter(unknown).map(|r| r.id.clone()) {
                 self.shift_input(shift::Input::Progress { opening, progress: Progress::Checking });
             }
             self.opening_input(opening::Input::Go);
         }
-        let unfinished = self.records.current.as_ref().filter(|r| r.standing == Standing::Started);
+        let unfinished = self.records.current().filter(|r| r.standing == Standing::Started);
         if let Some((id, by, at)) = unfinished.map(|r| (r.id.clone(), r.by, r.at)) {
             self.keep(id, Event::OpeningCancelled { why: "drawerbridge was restarted".to_owned() });
             if by == Some(StartedBy::Drawer) && self.wall.duration_since(at).abs() < STILL_THERE {
@@ -429,7 +384,7 @@ impl Till {
     }
 
     pub fn drawer_opened(&mut self) {
-        if self.session_to_watch().is_some() {
+        if self.records.watched().is_some() {
             self.session.edge(self.now);
         }
         let fresh = self.fresh_id();
@@ -531,6 +486,7 @@ impl Till {
         match result {
             Ok(row) => {
                 self.records.take(&row);
+                printed(&row).iter().for_each(|row| self.records.take(row));
                 self.say_again = self.now + SAY_AGAIN;
                 if let Event::OpeningCounted(counted) = &row.event {
                     let rules = self.house.rules.clone();
@@ -556,19 +512,14 @@ impl Till {
     // --- is the session still open?
 
     fn doubt_the_session(&mut self) {
-        if self.session_to_watch().is_some() {
+        if self.records.watched().is_some() {
             self.session.doubt(self.now);
             self.check_session();
         }
     }
 
-    fn session_to_watch(&self) -> Option<&Record> {
-        let settled = |r: &&Record| r.holds_the_shift_open() && r.standing.is_settled();
-        self.records.current.as_ref().filter(settled)
-    }
-
     fn check_session(&mut self) {
-        let watched = self.session_to_watch().and_then(|r| Some((r.id.clone(), r.counted.as_ref()?)));
+        let watched = self.records.watched().and_then(|r| Some((r.id.clone(), r.counted.as_ref()?)));
         let watched = watched.map(|(id, counted)| (id, counted.point_of_sale_device_id.clone()));
         if !self.session.ask(self.now, watched.is_some() && !self.ending) {
             return;
@@ -581,7 +532,7 @@ impl Till {
         self.session.answered(self.now, matches!(read, Read::Healthy(_)));
         let Read::Healthy(sessions) = read else { return };
         self.look_for_a_second(device, sessions);
-        let Some(record) = self.session_to_watch().filter(|r| r.id == *opening) else { return };
+        let Some(record) = self.records.watched().filter(|r| r.id == *opening) else { return };
         if session_watch::is_over(record, sessions) {
             let session_id = record.session().map_or_else(|| "unknown".to_owned(), |s| s.id.clone());
             let again = |(id, event): &(OpeningId, Event)| id == opening && matches!(event, Event::ShiftClosed { .. });

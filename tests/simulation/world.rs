@@ -854,7 +854,7 @@ impl World {
     fn manager(&mut self, till: usize) {
         let pc = &self.tills[till];
         let Some(machine) = &pc.till else { return };
-        let Some(record) = machine.records.attention().or(machine.records.current.as_ref()) else { return };
+        let Some(record) = machine.records.attention().or(machine.records.current()) else { return };
         let opening = record.id.clone();
         let ours = self.server.sessions.iter().rposition(|s| s.of.as_ref() == Some(&opening));
         let counted_in = self.server.lines_of(&opening).next().is_some();

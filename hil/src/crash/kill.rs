@@ -586,7 +586,8 @@ fn lay_faults(rng: &mut Rng, api: &AdminApi, credentials: bool) {
             let name = match *name {
                 // Longer than the daemon's patience with a request, and shorter than the rig's with the daemon.
                 "stall-before" | "stall-after" => format!("{name}:{}ms", 100 + rng.below(900)),
-                // Always shorter than the quiet period, as the design has it.
+                // Together shorter than the quiet period after a request that was waited for, as the design has it.
+                "late" => format!("{name}:{}ms", 100 + rng.below(400)),
                 "lag-reads" => format!("{name}:{}ms", 50 + rng.below(300)),
                 "429" => format!("{name}:{}", rng.below(2)),
                 other => other.to_owned(),

@@ -74,7 +74,7 @@ impl Till {
                 };
                 self.note(Event::DrawerOpened { by: by.to_owned() });
                 let now = clock::now();
-                if self.session_to_watch().is_some() {
+                if self.records.watched().is_some() {
                     self.session.edge(now);
                 }
                 self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });

@@ -16,7 +16,7 @@ use crate::{
         words::{outcome_text, progress_of},
     },
     journal::{Durable, Row},
-    opening::{self, ActivityRead, Opening, Outcome, Read, SessionList, Wait, record::Record},
+    opening::{self, ActivityRead, Opening, Outcome, Read, SessionList, Wait},
     saboteur::{self, Saboteur},
     shift::{
         self,
@@ -271,20 +271,14 @@ impl Till {
 
     /// Somebody acts as if the shift were over.
     pub(super) fn doubt_the_session(&mut self) {
-        if self.session_to_watch().is_some() {
+        if self.records.watched().is_some() {
             self.session.doubt(clock::now());
             self.check_session();
         }
     }
 
-    /// The newest opening whose session is open as far as we know.
-    pub(super) fn session_to_watch(&self) -> Option<&Record> {
-        let settled = |r: &&Record| r.holds_the_shift_open() && r.standing.is_settled();
-        self.records.all().filter(settled).last()
-    }
-
     pub(super) fn check_session(&mut self) {
-        let watched = self.session_to_watch().and_then(|r| Some((r.id.clone(), r.counted.as_ref()?)));
+        let watched = self.records.watched().and_then(|r| Some((r.id.clone(), r.counted.as_ref()?)));
         let watched = watched.map(|(id, counted)| (id, counted.point_of_sale_device_id.clone()));
         if !self.session.ask(clock::now(), watched.is_some() && !self.ending) {
             return;
@@ -301,7 +295,7 @@ impl Till {
         self.session.answered(clock::now(), matches!(read, Read::Healthy(_)));
         let Read::Healthy(sessions) = read else { return };
         self.look_for_a_second(device, sessions);
-        let Some(record) = self.session_to_watch().filter(|r| r.id == *opening) else { return };
+        let Some(record) = self.records.watched().filter(|r| r.id == *opening) else { return };
         if session_watch::is_over(record, sessions) {
             let session_id = record.session().map_or_else(|| "unknown".to_owned(), |s| s.id.clone());
             let again = |(id, event): &(OpeningId, Event)| id == opening && matches!(event, Event::ShiftClosed { .. });
