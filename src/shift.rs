@@ -105,8 +105,13 @@ enum Ask {
     Check,
     /// Is this right?
     Right,
-    /// It was right, and the disk did not take it. Shows no amount.
-    Again(Trouble),
+    /// The disk did not take it. Shows no amount.
+    Again {
+        /// What it said.
+        trouble: Trouble,
+        /// Enter has answered to the amount. A POS may have given it: then it is asked before it is saved again.
+        seen: bool,
+    },
 }
 
 /// A saved count on its way.
@@ -307,7 +312,7 @@ impl Shift {
                 self.note = Some(Note { prompt: Prompt::DrawerClosed, until: None });
             }
             // Why it is not saved has no amount in it, and stays to be read.
-            Stage::Staff { .. } | Stage::Confirm { ask: Ask::Again(_), .. } => self.touch(now),
+            Stage::Staff { .. } | Stage::Confirm { ask: Ask::Again { .. }, .. } => self.touch(now),
             Stage::Closed | Stage::Saving { .. } | Stage::Open => {}
         }
     }
@@ -378,7 +383,8 @@ impl Shift {
     fn save_failed(&mut self, now: Instant, opening: &OpeningId, why: String, out: &mut Vec<Output>) {
         match std::mem::replace(&mut self.stage, Stage::Open) {
             Stage::Saving { run, staff, draft, op } if run.id == *opening => {
-                self.stage = Stage::Confirm { run, staff, draft, ask: Ask::Again(Trouble::of(&why)) };
+                let ask = Ask::Again { trouble: Trouble::of(&why), seen: op.is_none() };
+                self.stage = Stage::Confirm { run, staff, draft, ask };
                 self.touch(now);
                 if let Some(op) = op {
                     out.push(Output::Reply { op, result: Err(Refusal::NotSaved { why }) });
@@ -568,7 +574,7 @@ impl Shift {
             Stage::Staff { typed, .. } => Prompt::StaffTyping { typed: typed.len() },
             Stage::Count { entry, .. } => entry.prompt(self.settings.echo),
             Stage::Confirm { ask: Ask::Check, .. } => Prompt::Check,
-            Stage::Confirm { ask: Ask::Again(trouble), .. } => {
+            Stage::Confirm { ask: Ask::Again { trouble, .. }, .. } => {
                 Prompt::NotSaved { trouble: *trouble, keypad: self.settings.keypad }
             }
             Stage::Confirm { ask: Ask::Right, draft, .. } => match self.settings.echo {

@@ -7,6 +7,7 @@ use super::{
     content::{prompt, refusal_prompt, variables},
 };
 use crate::{
+    money::with_decimals,
     saboteur::{self, Saboteur},
     shift::event::{Decision, Event, Preflight, SessionFacts},
 };
@@ -247,9 +248,10 @@ impl Opening {
             "with a count of its own, as a person does"
         };
         let why = format!(
-            "the register was opened by {who} at {} with {} {}, {how}: the count is kept; record it there as a mid-session count \
+            "the register was opened by {who} at {} with {}, {how}: the count is kept; record it there as a mid-session count \
              (`drawerbridge openings resolve`) if needed",
-            session.opening_time, session.counted.amount, session.counted.currency
+            session.opening_time,
+            with_decimals(&session.counted.amount, &session.counted.currency)
         );
         self.ask_with("foreign_session", why, Some(session), prompt("REGISTER IS OPEN", "NOT BY THIS COUNT"))
     }

@@ -48,9 +48,11 @@ impl Shift {
             Stage::Staff { run, typed } => self.key_for_staff(now, key, run, typed, out),
             Stage::Count { run, staff, entry } => self.key_for_count(now, key, run, staff, entry),
             Stage::Confirm { run, staff, draft, ask } => match (key, ask) {
-                (Key::Enter, Ask::Check) => self.stage = Stage::Confirm { run, staff, draft, ask: Ask::Right },
-                (Key::Enter, Ask::Right | Ask::Again(_)) => self.save(wall, run, staff, draft, None, out),
-                (Key::Clear, Ask::Check | Ask::Right | Ask::Again(_)) => {
+                (Key::Enter, Ask::Check | Ask::Again { seen: false, .. }) => {
+                    self.stage = Stage::Confirm { run, staff, draft, ask: Ask::Right };
+                }
+                (Key::Enter, Ask::Right | Ask::Again { seen: true, .. }) => self.save(wall, run, staff, draft, None, out),
+                (Key::Clear, Ask::Check | Ask::Right | Ask::Again { .. }) => {
                     let entry = Entry::new(&self.settings);
                     self.stage = Stage::Count { run, staff, entry };
                 }
@@ -62,7 +64,7 @@ impl Shift {
                     self.say(now, Prompt::YesOrNo, super::NOTE_FOR);
                 }
                 // Why it is not saved stays to be read.
-                (Key::Digit(_) | Key::DoubleZero | Key::TripleZero | Key::Point | Key::Backspace, Ask::Again(_)) => {
+                (Key::Digit(_) | Key::DoubleZero | Key::TripleZero | Key::Point | Key::Backspace, Ask::Again { .. }) => {
                     self.stage = Stage::Confirm { run, staff, draft, ask };
                 }
             },
@@ -87,7 +89,7 @@ impl Shift {
                 let say = match counting {
                     Stage::Confirm { ask: Ask::Check | Ask::Right, .. } => Some(Prompt::StaffKnownAnswer),
                     // Why it is not saved stays to be read.
-                    Stage::Confirm { ask: Ask::Again(_), .. } => None,
+                    Stage::Confirm { ask: Ask::Again { .. }, .. } => None,
                     Stage::Closed | Stage::Staff { .. } | Stage::Count { .. } | Stage::Saving { .. } | Stage::Open => {
                         Some(Prompt::StaffKnown)
                     }

@@ -126,7 +126,7 @@ pub struct Till {
     house: Rc<House>,
     pub shift: Shift,
     opening: Option<(OpeningId, Opening)>,
-    pub records: Records,
+    pub(super) records: Records,
     session: SessionWatch,
     echo: EchoWatch,
     ahead: Option<(SessionList, Instant)>,

@@ -134,6 +134,7 @@ fn a_count_that_the_disk_does_not_take_is_answered_so_and_can_be_tried_both_ways
     assert_eq!((till.shows(), till.phase()), ("NOT SAVED: DISK FULL|ENTER=TRY AGAIN", Phase::Confirm));
     till.put(3, &opening, "160.00");
     till.save_fails(&opening, "database or disk is full");
+    assert_eq!(till.type_keys("E"), "FLOAT     160.00 USD|ENTER=YES  CLEAR=NO", "nobody at the till has seen it");
     till.type_keys("E");
     till.saved(&opening);
     assert_eq!(till.replies.len(), 3, "the keypad's try answers nobody");

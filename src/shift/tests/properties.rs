@@ -117,6 +117,8 @@ struct Watch {
     handed_out: Vec<OpeningId>,
     /// What of it no frame may show.
     secret: Option<String>,
+    /// It was confirmed at the till.
+    seen: bool,
 }
 
 impl Watch {
@@ -189,6 +191,7 @@ impl Watch {
     /// `Till::when` holds each output against its own rules; here are those between outputs.
     fn feed(&mut self, input: Input) {
         let was_saved = matches!(input, Input::Saved { .. });
+        let given = matches!(input, Input::PutTotal { .. } | Input::PutLines { .. });
         let takes_away = matches!(input, Input::DrawerClosed | Input::KeypadGone);
         let before = self.till.phase();
         let records = self.till.records.len();
@@ -198,11 +201,14 @@ impl Watch {
                 assert!(!self.handed_out.contains(opening), "one count for one opening");
                 self.handed_out.push(opening.clone());
                 self.secret = Some(counted.balance.amount.clone());
+                self.seen = !given;
                 assert_eq!(self.till.phase(), Phase::Saving);
             }
         }
         // A person may key a new amount that happens to be the same: only until then is the old one a secret.
-        if matches!(self.till.phase(), Phase::Count | Phase::Staff) {
+        // What a POS gave and the disk did not take is shown once: nobody at the till has seen it.
+        let shown_once = !self.seen && self.till.phase() == Phase::Confirm;
+        if matches!(self.till.phase(), Phase::Count | Phase::Staff) || shown_once {
             self.secret = None;
         }
         // Settings of these tests have no digit in the idle text, and neither has what Shopify's answers are told with. So
@@ -239,7 +245,7 @@ proptest! {
     ) {
         let (masked, code) = (settings.echo == Echo::Masked, settings.currency);
         let till = Till::of(Shift::new(settings, open));
-        let mut watch = Watch { till, masked, code, ops: vec![], handed_out: vec![], secret: None };
+        let mut watch = Watch { till, masked, code, ops: vec![], handed_out: vec![], secret: None, seen: true };
         for happening in happenings {
             watch.happen(happening);
         }
@@ -257,7 +263,7 @@ proptest! {
         let run = |ticks: bool| {
             let till = Till::new();
             let mut watch =
-                Watch { till, masked: false, code: currency("USD"), ops: vec![], handed_out: vec![], secret: None };
+                Watch { till, masked: false, code: currency("USD"), ops: vec![], handed_out: vec![], secret: None, seen: true };
             // Both run on the same clock.
             let start = watch.till.now;
             for happening in happenings.clone() {
@@ -274,7 +280,7 @@ proptest! {
     #[test]
     fn the_machine_asks_to_be_woken_while_it_waits_for_a_person(happenings in prop::collection::vec(happening(), 0..40)) {
         let till = Till::new();
-        let mut watch = Watch { till, masked: false, code: currency("USD"), ops: vec![], handed_out: vec![], secret: None };
+        let mut watch = Watch { till, masked: false, code: currency("USD"), ops: vec![], handed_out: vec![], secret: None, seen: true };
         for happening in happenings {
             watch.happen(happening);
             if matches!(watch.till.phase(), Phase::Staff | Phase::Count | Phase::Confirm) {
