@@ -301,7 +301,11 @@ impl Opening {
                 (S::Ready, vec![])
             }
             (S::Ready, Input::Go) => match self.ahead.take().filter(|(_, taken)| now < *taken + AHEAD_FOR) {
-                Some((list, _)) => self.preflight(now, 1, Read::Healthy(list)),
+                Some((mut list, taken)) => {
+                    // Shopify's clock has gone on since.
+                    list.date = list.date.and_then(|date| date.checked_add(now.saturating_duration_since(taken)).ok());
+                    self.preflight(now, 1, Read::Healthy(list))
+                }
                 None => (S::Preflight { attempt: 1 }, self.look()),
             },
             (S::Storing { then }, Input::Stored) => {

@@ -44,7 +44,11 @@ fn a_copy_of_an_old_slip_leaves_the_newest_opening_alone() {
 #[test]
 fn a_slip_that_waits_for_paper_is_still_owed_when_the_next_opening_begins() {
     let mut records = Records::new([], false);
-    records.take(&row(1, Event::OpeningCounted(sample::counted())));
+    for event in
+        [Event::OpeningCounted(sample::counted()), sample::confirmed(), Event::ShiftClosed { session_id: "x".into() }]
+    {
+        records.take(&row(1, event));
+    }
     records.take(&row(2, started()));
     assert_eq!(ids(&records), [OpeningId::from_bits(1), OpeningId::from_bits(2)]);
     records.take(&row(1, slip("first")));
@@ -118,4 +122,33 @@ fn an_opening_that_was_given_up_since_does_not_close_the_session_of_the_one_befo
     let given_up = record(2, &[started(), Event::OpeningCancelled { why: "x".into() }]);
     let records = Records::new([given_up, open], false);
     assert_eq!(records.watched().map(|r| r.id.clone()), Some(OpeningId::from_bits(1)));
+}
+
+#[test]
+fn an_earlier_count_that_is_sent_again_is_kept_until_its_session_is_closed() {
+    let asked = Event::OpeningNeedsAttention {
+        kind: "ambiguous".into(),
+        why: "x".into(),
+        prompt: Default::default(),
+        session: Some(sample::session(8, "CLOSED")),
+    };
+    let session = sample::session(9, "OPEN");
+    let decided = Event::OpeningResolved {
+        by: "Kim".into(),
+        why: "x".into(),
+        decision: Decision::RecordCount,
+        session: Some(session.clone()),
+    };
+    let mut records = Records::new([], false);
+    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), asked] {
+        records.take(&row(1, event));
+    }
+    records.take(&row(2, started()));
+    records.take(&row(2, Event::OpeningCancelled { why: "x".into() }));
+    records.take(&row(1, decided));
+    assert_eq!(records.find(&OpeningId::from_bits(1)).map(|r| r.standing.name()), Some("waiting"));
+    records.take(&row(1, Event::OpeningRecorded { how: "answered".into(), session }));
+    assert_eq!(records.watched().map(|r| r.id.clone()), Some(OpeningId::from_bits(1)));
+    records.take(&row(1, Event::ShiftClosed { session_id: "9".into() }));
+    assert_eq!(ids(&records), [OpeningId::from_bits(2)]);
 }

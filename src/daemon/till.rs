@@ -380,6 +380,7 @@ impl Till {
         self.decided(row);
         if let Event::ShiftClosed { .. } = row.event {
             self.shift_input(shift::Input::ShiftClosed);
+            self.show_what_is_asked();
             if self.session.over(clock::now()) {
                 self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
             }

@@ -30,7 +30,9 @@ impl Opening {
         }
         let variables = match self.variables.take() {
             Some(same) if self.in_doubt => same,
-            Some(_) | None => count_variables(&self.id, &self.counted, &into, self.clock, ledger.date),
+            Some(_) | None => {
+                count_variables(&self.id, &self.counted, &into, self.clock_at_count(now, ledger.date), ledger.date)
+            }
         };
         self.variables = Some(variables.clone());
         if !self.in_doubt && self.is_recorded(&ledger) {

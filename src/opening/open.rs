@@ -56,7 +56,7 @@ impl Opening {
         let variables = match self.variables.take() {
             // A `time` that proved wrong is taken out; it is never put back, because it was the wrong clock that gave it.
             Some(same) if self.in_doubt || same["time"].is_null() => same,
-            Some(_) | None => variables(&self.id, &self.counted, self.clock),
+            Some(_) | None => variables(&self.id, &self.counted, self.clock_at_count(now, list.date)),
         };
         self.intend(attempt, variables)
     }

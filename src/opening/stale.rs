@@ -1,4 +1,4 @@
-//! When a count that was never sent is too old to be sent.
+//! When a count that was never sent is too old to be sent, and when its time is not to be believed.
 //!
 //! ## Why not by this PC's clock
 //! It may jump at any time, and no decision may follow from that. In the run of the daemon that took the count, its age is
@@ -9,6 +9,9 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Opening, WallClock};
+
+/// Further from Shopify's clock than this, a time is left out (the same bound as for a clock that is compared now).
+const FAR: SignedDuration = SignedDuration::from_mins(2);
 
 /// What is known of a count's age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,26 @@ impl Opening {
         let today = self.rules.business_day.of(date);
         (counted_on < today)
             .then(|| format!("it was counted on {counted_on} and never sent, and {today} has begun: count again"))
+    }
+}
+
+impl Opening {
+    /// The clock that gave the count its time. That it is right now does not make it right then: somebody may have set it
+    /// since. `date`: Shopify's clock. After a restart only a time in the future gives it away.
+    pub(super) fn clock_at_count(&self, now: Instant, date: Option<Timestamp>) -> WallClock {
+        let ahead_by = || {
+            let said: Timestamp = self.counted.time.parse().ok()?;
+            let since = match self.born {
+                Born::Now(at) => SignedDuration::try_from(now.saturating_duration_since(at)).ok()?,
+                Born::Before => SignedDuration::ZERO,
+            };
+            Some(said.duration_since(date?) + since)
+        };
+        let wrong = ahead_by().is_some_and(|ahead| match self.born {
+            Born::Now(_) => ahead.abs() > FAR,
+            Born::Before => ahead > FAR,
+        });
+        if wrong { WallClock::Wrong } else { self.clock }
     }
 }
 

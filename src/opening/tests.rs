@@ -222,7 +222,7 @@ fn already_open_by_someone_else_keeps_the_count_and_asks() {
     assert_eq!(outs, [Output::ReadOpener { session: foreign("OPEN").id }]);
     let outs = o.handle(now, Input::Opener(Ok("Kim".into())));
     assert!(
-        matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, why, .. })] if kind == "foreign_session" && why.contains("90.0 USD"))
+        matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, why, .. })] if kind == "foreign_session" && why.contains("90.00 USD"))
     );
 }
 
@@ -443,6 +443,47 @@ fn a_restart_with_an_unknown_outcome_waits_out_a_quiet_period_of_its_own() {
         outcome_of_reading(&mut o, t - WAITS.quiet_period, &all(vec![])),
         Event::OpeningAbsent { attempt: 1, .. }
     ));
+}
+
+#[test]
+fn a_restart_after_the_last_proven_absence_reads_on_and_sends_nothing_more() {
+    let now = t0();
+    let absent = |attempt| Event::OpeningAbsent { attempt, reads: 3 };
+    let mut o = resumed(now, &[intent(1), absent(1), intent(2), absent(2)]);
+    assert_eq!(o.handle(now, Input::Go), look());
+    assert_eq!(o.handle(now, Input::Read(all(vec![]))), [Output::Store(intent(3))], "the third is allowed");
+    let history = [intent(1), absent(1), intent(2), absent(2), intent(3), absent(3)];
+    let mut o = resumed(now, &history);
+    let read = outcome_of_reading(&mut o, now, &all(vec![]));
+    assert!(matches!(&read, Event::OpeningNeedsAttention { kind, .. } if kind == "attempts_used_up"), "{read:?}");
+}
+
+#[test]
+fn nothing_is_done_before_its_time_however_often_the_clock_ticks() {
+    let now = t0();
+    let mut refused = fresh(now);
+    clear(&mut refused, now);
+    let mut offline = sending(now);
+    offline.handle(now, Input::Outcome(not_executed(Wait::Usual)));
+    let mut read_again = unknown(now);
+    read_again.handle(now, Input::Tick);
+    let mut fenced_again = sending(now);
+    fenced(&mut fenced_again, now);
+    let waiting = [
+        ("the disk refused", refused.handle(now, Input::StoreFailed), refused),
+        ("not executed", offline.handle(now, Input::Stored), offline),
+        ("unknown", read_again.handle(now, Input::Read(all(vec![]))), read_again),
+        ("fenced", fenced_again.handle(now, Input::Read(all(vec![]))), fenced_again),
+    ];
+    for (what, outs, mut o) in waiting {
+        let at = wake(&outs);
+        assert!(at > now, "{what}");
+        for early in [now, at - Duration::from_millis(1)] {
+            assert_eq!(o.handle(early, Input::Tick), [Output::WakeAt(at)], "{what}");
+            assert!(!o.is_settled(), "{what}");
+        }
+        assert!(!o.handle(at, Input::Tick).is_empty(), "{what}");
+    }
 }
 
 #[test]
@@ -718,7 +759,7 @@ fn an_open_session_of_somebody_else_is_believed_when_two_looks_see_it() {
     assert_eq!(outs, [Output::ReadOpener { session: foreign("OPEN").id }]);
     let outs = o.handle(t, Input::Opener(Ok("Kim".into())));
     assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, why, .. })]
-        if kind == "foreign_session" && why.contains("by Kim at 2026-11-23T06:00:00Z with 90.0 USD, with a count of its own")));
+        if kind == "foreign_session" && why.contains("by Kim at 2026-11-23T06:00:00Z with 90.00 USD, with a count of its own")));
 
     let mut o = fresh(now);
     o.handle(now, Input::Go);
@@ -837,6 +878,41 @@ fn after_a_restart_the_age_is_shopifys_time_less_the_counts_if_the_clock_can_be_
 }
 
 #[test]
+fn a_time_that_a_wrong_clock_gave_is_left_out_although_the_clock_is_right_by_now() {
+    // Counted at 07:00 by this PC. What is sent two hours later, when Shopify's clock says `date`?
+    let now = t0();
+    let sent = |o: &mut Opening, late: u64, date: &str| {
+        o.clock_is(WallClock::Trusted);
+        let at = now + Duration::from_secs(late);
+        o.handle(at, Input::Go);
+        let outs = o.handle(at, Input::Read(dated(date)));
+        let [Output::Store(Event::OpeningSending { variables, .. })] = &outs[..] else { panic!("{outs:?}") };
+        !variables["time"].is_null()
+    };
+    assert!(sent(&mut fresh(now), 7200, "2026-11-23T09:00:00Z"));
+    assert!(sent(&mut fresh(now), 7200, "2026-11-23T09:02:00Z"));
+    assert!(!sent(&mut fresh(now), 7200, "2026-11-23T09:02:01Z"), "it was two minutes slow");
+    assert!(sent(&mut fresh(now), 7200, "2026-11-23T08:58:00Z"));
+    assert!(!sent(&mut fresh(now), 7200, "2026-11-23T08:57:59Z"), "it was two minutes fast");
+    // After a restart, only what lies in the future is known to be wrong.
+    assert!(sent(&mut resumed(now, &[]), 7200, "2026-11-23T09:00:00Z"));
+    assert!(sent(&mut resumed(now, &[]), 0, "2026-11-23T06:58:00Z"));
+    assert!(!sent(&mut resumed(now, &[]), 0, "2026-11-23T06:57:59Z"));
+}
+
+#[test]
+fn a_look_ahead_is_as_old_as_it_is_when_the_time_of_the_count_is_judged() {
+    let now = t0();
+    let taken = now - Duration::from_secs(240);
+    let mut o = fresh(now);
+    o.clock_is(WallClock::Trusted);
+    let Read::Healthy(list) = dated("2026-11-23T06:56:00Z") else { panic!("a list") };
+    o.handle(now, Input::Ahead { list, taken });
+    let outs = o.handle(now, Input::Go);
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningSending { variables, .. })] if !variables["time"].is_null()));
+}
+
+#[test]
 fn what_may_have_been_sent_is_settled_however_old_it_is() {
     let now = t0();
     let mut o = resumed(now, &[intent(1), unknown_event(1, false), Event::OpeningAbsent { attempt: 1, reads: 3 }]);
@@ -857,7 +933,7 @@ fn ledger(counts: &[(&str, &str)]) -> Activities {
         oldest: "2026-11-23T06:00:00Z".parse().ok(),
         complete: true,
         open: true,
-        date: "2026-11-23T09:00:00Z".parse().ok(),
+        date: "2026-11-23T07:01:00Z".parse().ok(),
     }
 }
 

@@ -32,7 +32,7 @@ impl Play<'_> {
                 }
                 counted += session.lines.iter().filter(|line| self.minds.is_of(which, **line)).count();
             }
-            if self.setup.once() {
+            if self.once(w) {
                 self.holds(ONE_SESSION, opened > 0, opened <= 1, || format!("{opened} sessions"));
                 self.holds(ONE_LINE, counted > 0, counted <= 1, || format!("{counted} lines"));
                 self.holds(ONE_OF_BOTH, opened + counted > 0, opened + counted <= 1, || {
@@ -42,6 +42,11 @@ impl Play<'_> {
                 self.holds(ONE_OPEN, opened > 1, open <= 1, || format!("{open} open sessions"));
             }
         }
+    }
+
+    /// Whatever is there twice, a daemon did it.
+    fn once(&self, w: &World) -> bool {
+        self.setup.once() && !w.doubled
     }
 
     fn holds(&mut self, property: &'static str, applies: bool, holds: bool, detail: impl FnOnce() -> String) {
@@ -92,16 +97,16 @@ impl Play<'_> {
                     .is_some_and(|(_, _, there)| there.lines.iter().any(|line| self.minds.is_of(which, *line)));
                 self.holds(RECORDED, true, is, || format!("{session:?}"));
             }
-            Event::OpeningAbsent { .. } if self.setup.once() => {
+            Event::OpeningAbsent { .. } if self.once(w) => {
                 let traces = self.traces(w, which);
                 self.holds(ABSENT, true, traces == 0, || format!("{traces} of it"));
             }
-            Event::OpeningSending { .. } if self.setup.once() => {
+            Event::OpeningSending { .. } if self.once(w) => {
                 let traces = w.flights.iter().filter(|f| self.minds.is_of(which, f.order)).count();
                 self.holds(IN_DOUBT, true, traces == 0, || format!("{traces} on their way"));
             }
-            Event::OpeningRefused { .. } | Event::OpeningStale { .. } if self.setup.once() => self.nothing(w, which, &event),
-            Event::OpeningNeedsAttention { kind, .. } if self.setup.once() && kind == "attempts_used_up" => {
+            Event::OpeningRefused { .. } | Event::OpeningStale { .. } if self.once(w) => self.nothing(w, which, &event),
+            Event::OpeningNeedsAttention { kind, .. } if self.once(w) && kind == "attempts_used_up" => {
                 self.nothing(w, which, &event);
             }
             _ => {}

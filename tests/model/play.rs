@@ -239,6 +239,7 @@ impl Play<'_> {
             A::Runs { flight, answered } => self.run(&mut next, flight, answered),
             A::DeliveredTwice(flight) => {
                 next.spend(Fault::Twice);
+                next.doubled = true;
                 next.flights.push(flight);
             }
             A::NeverAnswered(d) => {

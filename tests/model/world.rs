@@ -51,6 +51,8 @@ pub struct World {
     pub daemons: [Daemon; 2],
     pub tills: [Till; 2],
     pub flights: Few<Flight, 4>,
+    /// A request was delivered twice: from here on there may be two of what it makes.
+    pub doubled: bool,
     /// Faults of each kind that may still come, and of all kinds together.
     left: [u8; FAULTS.len()],
     together: u8,
@@ -94,7 +96,14 @@ impl World {
             *daemon = Daemon { machine, journal, waits: Waits::Go };
         }
         let left = FAULTS.map(|(fault, _)| setup.bound(fault));
-        Self { daemons, tills: [Till::default(); 2], flights: Few::default(), left, together: setup.together }
+        Self {
+            daemons,
+            tills: [Till::default(); 2],
+            flights: Few::default(),
+            doubled: false,
+            left,
+            together: setup.together,
+        }
     }
 
     pub fn may(&self, fault: Fault) -> bool {

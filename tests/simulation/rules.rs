@@ -4,12 +4,10 @@ use drawerbridge::{
     config::Echo,
     device::Frame,
     journal::Row,
-    opening::{
-        Mutation,
-        record::{Record, Standing},
-    },
+    opening::{Mutation, record::Record},
     shift::event::{Decision, Event, Money, OpeningId, SessionFacts},
 };
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -86,12 +84,8 @@ impl World {
         let now = self.now;
         let pc = &mut self.tills[till];
         let silent = pc.till.as_ref().is_some_and(|machine| {
-            let record = machine.records.current();
-            // The alarm about a second session comes after the end: the log and the status say it, the display only after a
-            // restart.
-            let alarm = |r: &Record| matches!(&r.standing, Standing::NeedsAttention { kind, .. } if kind == "duplicate");
-            let asks = |r: &Record| r.needs_a_person() && !alarm(r);
-            let unresolved = record.is_some_and(|r| r.counted.is_some() && (!r.standing.is_settled() || asks(r)));
+            let on_its_way = |r: &Record| r.counted.is_some() && !r.standing.is_settled();
+            let unresolved = machine.records.attention().is_some() || machine.records.all().any(on_its_way);
             let hidden = pc.hidden_at.is_some_and(|at| now < at + HOUR + MIN);
             unresolved && !hidden && !calls_a_person(machine.rows()[1]) && !machine.is_running()
         });
@@ -132,10 +126,7 @@ impl World {
         let not_sent = between.iter().any(|e| matches!(e, Event::OpeningNotSent { .. }));
         let unknown = between.iter().any(|e| matches!(e, Event::OpeningUnknown { already_open: false, .. }));
         let decided = between.iter().any(|e| matches!(e, Event::OpeningResolved { decision: Decision::RecordCount, .. }));
-        let other_mutation = mutation == Mutation::Count
-            && previous.is_some_and(|at| matches!(before[at], Event::OpeningSending { into: None, .. }));
-        // A count after an open request is no resend; that the open request never ran is checked below, by what is true.
-        let allowed = !resent || absent || (not_sent && !unknown) || decided || other_mutation;
+        let allowed = !resent || absent || (not_sent && !unknown) || decided;
         let last = rows.last().map(|e| e.name());
         let names: Vec<_> = between.iter().map(|e| e.name()).collect();
         if resent {
@@ -149,6 +140,14 @@ impl World {
         }
         if !counted.is_some_and(|counted| counted == balance_of(variables)) {
             self.violated("the amount in the journal is the amount in the request", format!("{opening}: {variables}"));
+        }
+        // Shopify takes a `time` for the truth.
+        let now = self.server.date(self.now);
+        let from = self.server.epoch;
+        let near = SignedDuration::from_secs(121);
+        let told = variables["time"].as_str().map(|time| time.parse::<Timestamp>().expect("a time"));
+        if mutation == Mutation::Open && told.is_some_and(|told| told < from - near || told > now + near) {
+            self.violated("a time that a wrong clock gave is not sent", format!("{opening}: {variables} at {now}"));
         }
         if !holds || !others.is_empty() {
             let what = format!("{opening} is sent; it holds its device's place: {holds}; others do: {others:?}");

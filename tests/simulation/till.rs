@@ -320,6 +320,7 @@ impl Till {
         self.decided(row);
         if let Event::ShiftClosed { .. } = row.event {
             self.shift_input(shift::Input::ShiftClosed);
+            self.show_what_is_asked();
             if self.session.over(self.now) {
                 let fresh = self.fresh_id();
                 self.shift_input(shift::Input::DrawerOpened { fresh });
@@ -621,6 +622,14 @@ impl Till {
         let (Some(opening), Event::OpeningResolved { .. }) = (&row.opening, &row.event) else { return };
         if let Some(progress) = progress_of(&row.event) {
             self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
+        }
+        self.show_what_is_asked();
+    }
+
+    fn show_what_is_asked(&mut self) {
+        let next = self.records.attention().map(|record| (record.id.clone(), record.standing.clone()));
+        if let Some((opening, Standing::NeedsAttention { prompt, .. })) = next {
+            self.shift_input(shift::Input::Progress { opening, progress: Progress::NeedsAttention(prompt) });
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
         record::{Record, Standing},
     },
     shift::{
-        self,
+        self, Progress,
         event::{Decision, Event, OpeningId, SessionFacts},
     },
 };
@@ -116,6 +116,15 @@ impl Till {
             self.shift_input(shift::Input::ShiftOpen);
             // The person may have named one that is closed again.
             self.doubt_the_session();
+        }
+        self.show_what_is_asked();
+    }
+
+    /// Nothing is asked about one opening any more: another one may be waiting for a person behind it.
+    pub(super) fn show_what_is_asked(&mut self) {
+        let next = self.records.attention().map(|record| (record.id.clone(), record.standing.clone()));
+        if let Some((opening, Standing::NeedsAttention { prompt, .. })) = next {
+            self.shift_input(shift::Input::Progress { opening, progress: Progress::NeedsAttention(prompt) });
         }
     }
 
