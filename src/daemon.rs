@@ -234,7 +234,9 @@ fn history_of(journal: &Journal, till: &config::Till) -> Result<History, Journal
             ids.push(id);
         }
     }
-    for id in journal.openings_of_device(&till.name, &till.device_id, HISTORY)? {
+    // Openings that were given up before a count push nothing out of sight.
+    let newest = journal.openings_of(&till.name, 1)?;
+    for id in newest.into_iter().chain(journal.counted_of_device(&till.name, &till.device_id, HISTORY)?) {
         if !ids.contains(&id) {
             ids.push(id);
         }
@@ -242,7 +244,7 @@ fn history_of(journal: &Journal, till: &config::Till) -> Result<History, Journal
     ids.into_iter().map(|id| journal.of_opening(&id).map(|rows| (id, rows))).collect()
 }
 
-/// How many openings are looked through at start for slips that are still owed.
+/// How many counts are looked through at start for slips that are still owed and questions that nobody has answered.
 const HISTORY: u32 = 8;
 
 /// The device that an opening was counted for: it stays the same when a till is renamed.

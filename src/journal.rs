@@ -426,12 +426,13 @@ impl Journal {
         Ok(names.iter().filter_map(|n| OpeningId::parse(n)).collect())
     }
 
-    /// As [`Journal::openings_of`], with those that were counted for this device under another till's name.
-    pub fn openings_of_device(&self, till: &str, device: &str, limit: u32) -> Result<Vec<OpeningId>, JournalError> {
+    /// As [`Journal::openings_of`], but only those that were counted, and with those that were counted for this device under
+    /// another till's name.
+    pub fn counted_of_device(&self, till: &str, device: &str, limit: u32) -> Result<Vec<OpeningId>, JournalError> {
         let mut query = self.db.prepare_cached(
             "SELECT opening FROM event WHERE opening IS NOT NULL AND (till = ?1 OR opening IN (
                 SELECT opening FROM event WHERE name = 'opening.counted' AND body ->> '$.point_of_sale_device_id' = ?2
-            )) GROUP BY opening ORDER BY min(seq) DESC LIMIT ?3",
+            )) GROUP BY opening HAVING max(name = 'opening.counted') ORDER BY min(seq) DESC LIMIT ?3",
         )?;
         let names =
             query.query_map(params![till, device, limit], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;

@@ -113,6 +113,17 @@ enum State {
     Settled,
 }
 
+/// What the journal says about why nothing is sent just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Told {
+    /// Nothing yet, for this attempt.
+    Nothing,
+    /// The attempt before was proven absent.
+    Absence,
+    /// Certainly not executed, and why.
+    Why(String),
+}
+
 /// One opening on its way to Shopify.
 #[derive(Debug, Clone)]
 pub struct Opening {
@@ -133,8 +144,8 @@ pub struct Opening {
     preflight: Option<Preflight>,
     /// A session that is open and not ours, seen by the last preflight. It counts when the next one sees it, too.
     stranger: Option<String>,
-    /// The journal says that it waits.
-    said_waiting: bool,
+    /// What the journal says about a wait.
+    told: Told,
     /// An attempt may have run, so the content stays as it is for ever.
     in_doubt: bool,
     /// The same, before the attempt that is on its way.
@@ -169,7 +180,7 @@ impl Opening {
             ahead: None,
             preflight: None,
             stranger: None,
-            said_waiting: false,
+            told: Told::Nothing,
             in_doubt: false,
             in_doubt_before: false,
             retry_wait: waits.retry_first,
@@ -214,14 +225,14 @@ impl Opening {
                 self.may_have_run();
                 unknown(attempt)
             }
-            Event::OpeningNotSent { attempt, .. } => {
+            Event::OpeningNotSent { attempt, why } => {
                 self.did_not_run();
-                self.said_waiting = true;
+                self.told = Told::Why(why.clone());
                 State::Offline { attempt: *attempt, at: now }
             }
             Event::OpeningAbsent { attempt, .. } => {
                 self.may_have_run();
-                self.said_waiting = true;
+                self.told = Told::Absence;
                 match attempt + 1 {
                     next if next > MAX_ATTEMPTS => unknown(attempt),
                     next => State::Offline { attempt: next, at: now },
@@ -255,6 +266,11 @@ impl Opening {
             | Event::ShiftClosed { .. } => return,
         };
         self.state = next;
+    }
+
+    /// The PC slept for so long: boot time went on, and [`Instant`] stood still.
+    pub fn slept(&mut self, gap: Duration) {
+        self.born = self.born.earlier(gap);
     }
 
     /// Told whenever an answer's `Date` header was compared. An intent takes it up as long as no attempt can have run.
@@ -391,8 +407,8 @@ impl Opening {
         }]
     }
 
-    const fn is_on_its_way(&mut self) {
-        self.said_waiting = false;
+    fn is_on_its_way(&mut self) {
+        self.told = Told::Nothing;
         self.in_doubt_before = self.in_doubt;
         self.in_doubt = true;
     }
@@ -413,7 +429,7 @@ impl Opening {
         self.variables = None;
         self.in_doubt = false;
         self.in_doubt_before = false;
-        self.said_waiting = false;
+        self.told = Told::Nothing;
         self.retry_wait = self.waits.retry_first;
     }
 
@@ -454,13 +470,20 @@ impl Opening {
         self.store(Event::OpeningSending { attempt, variables, into, preflight }, State::SendNow { attempt })
     }
 
-    /// It certainly did not leave, or did not run. The journal says so once for each attempt.
+    /// It certainly did not leave, or did not run. The journal says so once for each attempt, and again when the reason is
+    /// another one after the longest wait: a network that is back must not hide a token that has expired since.
     fn waits(&mut self, now: Instant, attempt: u8, why: String, wait: Wait) -> (State, Vec<Output>) {
+        let long = self.retry_wait >= self.waits.retry_max;
         let at = now + self.back_off(wait);
-        if self.said_waiting {
+        let known = match &self.told {
+            Told::Nothing => false,
+            Told::Absence => true,
+            Told::Why(told) => *told == why || !long,
+        };
+        if known {
             return (State::Offline { attempt, at }, vec![Output::WakeAt(at)]);
         }
-        self.said_waiting = true;
+        self.told = Told::Why(why.clone());
         self.store(Event::OpeningNotSent { attempt, why }, State::Offline { attempt, at })
     }
 
@@ -493,7 +516,7 @@ impl Opening {
 
     fn absent(&mut self, now: Instant, attempt: u8, reads: u32) -> (State, Vec<Output>) {
         self.retry_wait = self.waits.retry_first;
-        self.said_waiting = true;
+        self.told = Told::Absence;
         self.store(Event::OpeningAbsent { attempt, reads }, State::Offline { attempt: attempt + 1, at: now })
     }
 

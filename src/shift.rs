@@ -413,6 +413,8 @@ impl Shift {
         let (said, prompt) = match progress {
             Progress::Confirmed => return self.settled(now, running, Stage::Open, Prompt::RegisterOpen, RESULT_FOR),
             Progress::Refused(rows) => return self.settled(now, running, Stage::Closed, Prompt::Text(rows), REFUSED_FOR),
+            // Told again, because another question was settled: nothing is new.
+            Progress::NeedsAttention(rows) if followed.said == Said::Attention(rows.clone()) => return,
             Progress::NeedsAttention(rows) => {
                 followed.said = Said::Attention(rows);
                 followed.hidden_until = None;

@@ -99,6 +99,11 @@ pub enum SlipSession {
         /// Why.
         text: String,
     },
+    /// A person settled it, and only that person knows how.
+    GivenUp {
+        /// Who and why.
+        text: String,
+    },
     /// A person must decide.
     NeedsAttention {
         /// What happened and what to do.
@@ -233,6 +238,7 @@ fn title(facts: &SlipFacts) -> &'static str {
         (SlipKind::Confirmation, SlipSession::Refused { .. }) => "SESSION REFUSED",
         (SlipKind::Confirmation, SlipSession::Foreign { .. } | SlipSession::NeedsAttention { .. }) => "NEEDS ATTENTION",
         (SlipKind::Confirmation, SlipSession::Recorded { .. }) => "COUNT RECORDED",
+        (SlipKind::Confirmation, SlipSession::GivenUp { .. }) => "GIVEN UP",
         (SlipKind::Confirmation, SlipSession::Over { title, .. }) => title,
     }
 }

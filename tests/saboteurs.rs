@@ -15,8 +15,9 @@ use std::{
 
 // The simulation compiles the daemon's `session_watch.rs` as it stands: its paths lead into the library.
 use drawerbridge::{
-    clock, opening,
+    clock, journal, opening,
     saboteur::{self, Saboteur, VARIABLE},
+    shift,
 };
 use drawerbridge_hil::crash::syscalls::{self, SyscallOptions};
 use power_loss::{NoProof, Outcome, Spec, prove, was_the_writer};

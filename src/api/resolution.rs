@@ -99,7 +99,7 @@ async fn decide(doors: Arc<Doors>, till: TillHandle, opening: OpeningId, asked: 
     let _one = ONE_AT_A_TIME.lock().await;
     let rows = of_opening(&doors, &till, &opening).await?;
     let record = record_of(&opening, &rows)?;
-    if let Some(settled) = settled(&record.standing, &rows) {
+    if let Some(settled) = settled(&record.standing, &rows, asked.decision) {
         return Err(settled);
     }
     let Resolution { decision, session_id, by, why } = asked;
@@ -114,7 +114,7 @@ async fn decide(doors: Arc<Doors>, till: TillHandle, opening: OpeningId, asked: 
 }
 
 /// Why nothing is left to decide. The till has the last word; this one names what came before.
-fn settled(standing: &Standing, rows: &[Row]) -> Option<Problem> {
+fn settled(standing: &Standing, rows: &[Row], wanted: Decision) -> Option<Problem> {
     let conflict = |code, detail: String| Some(Problem::new(StatusCode::CONFLICT, code, detail));
     match standing {
         Standing::NeedsAttention { .. } => None,
@@ -122,6 +122,12 @@ fn settled(standing: &Standing, rows: &[Row]) -> Option<Problem> {
             "not_counted",
             "it was never counted, so there is nothing to decide: open the drawer to count".to_owned(),
         ),
+        // Where it hangs, it can be linked or given up; whether it may be now, the machine knows.
+        Standing::Counted | Standing::Sending | Standing::Waiting { .. } | Standing::Unknown { .. }
+            if wanted != Decision::RecordCount =>
+        {
+            None
+        }
         Standing::Counted | Standing::Sending | Standing::Waiting { .. } | Standing::Unknown { .. } => {
             // What was asked again since is in a person's hands, and was met above.
             let by = rows.iter().rev().find_map(|row| {
@@ -153,6 +159,21 @@ mod tests {
 
     fn read(text: &str) -> Result<Resolution, Problem> {
         serde_json::from_str::<Resolution>(text).map_err(|e| Problem::bad_request("body", e.to_string()))?.checked()
+    }
+
+    #[test]
+    fn what_hangs_on_its_way_can_be_linked_or_given_up_and_not_recorded_twice() {
+        let decided =
+            Event::OpeningResolved { by: "Kim".into(), why: "x".into(), decision: Decision::RecordCount, session: None };
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let rows = [Row { seq: 1, at, till: "front-1".into(), opening: Some(OpeningId::from_bits(1)), event: decided }];
+        for standing in [Standing::Waiting { why: "402".into() }, Standing::Unknown { why: "lost".into() }] {
+            assert!(settled(&standing, &rows, Decision::RecordCount).is_some());
+            assert!(settled(&standing, &rows, Decision::Link).is_none());
+            assert!(settled(&standing, &rows, Decision::GiveUp).is_none());
+            assert!(settled(&standing, &[], Decision::RecordCount).is_none());
+        }
+        assert!(settled(&Standing::Stale { why: "x".into() }, &rows, Decision::GiveUp).is_some());
     }
 
     #[test]

@@ -105,7 +105,9 @@ pub enum ResolveRefused {
     #[error("Shopify could not be asked for that session ({0}): try again when it answers")]
     Unread(String),
     /// The disk refused.
-    #[error("the decision could not be saved ({0}): mend that and decide again")]
+    #[error(
+        "the decision is not saved yet ({0}): mend that; it is written as soon as the disk takes it, so look before you decide again"
+    )]
     NotSaved(String),
 }
 

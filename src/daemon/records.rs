@@ -93,9 +93,9 @@ fn is_watched(record: &Record) -> bool {
 
 /// Whether something still follows from an earlier opening: it is on its way again (a person had its count recorded), a slip,
 /// what a person must do, or a session that is watched. `open`: a later count was confirmed; with the register open, what
-/// stood in the way of an earlier count is over.
+/// stood in the way of an earlier count is over, and two sessions of one count are not.
 fn matters(record: &Record, second_slip: bool, open: bool) -> bool {
     let on_its_way = record.counted.is_some() && !record.standing.is_settled();
     let owed = record.slip_owed(second_slip).is_some() || record.slips_interrupted().next().is_some();
-    on_its_way || owed || ((record.needs_a_person() || is_watched(record)) && !open)
+    on_its_way || owed || record.is_duplicate() || ((record.needs_a_person() || is_watched(record)) && !open)
 }

@@ -152,3 +152,21 @@ fn an_earlier_count_that_is_sent_again_is_kept_until_its_session_is_closed() {
     records.take(&row(1, Event::ShiftClosed { session_id: "9".into() }));
     assert_eq!(ids(&records), [OpeningId::from_bits(2)]);
 }
+
+#[test]
+fn two_sessions_of_one_count_are_not_over_with_the_next_confirmed_count() {
+    let alarm = Event::OpeningNeedsAttention {
+        kind: "duplicate".into(),
+        why: "x".into(),
+        prompt: Default::default(),
+        session: Some(sample::session(8, "CLOSED")),
+    };
+    let mut records = Records::new([], false);
+    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), sample::confirmed(), alarm] {
+        records.take(&row(1, event));
+    }
+    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), sample::confirmed()] {
+        records.take(&row(2, event));
+    }
+    assert_eq!(records.attention().map(|r| r.id.clone()), Some(OpeningId::from_bits(1)));
+}

@@ -254,7 +254,7 @@ impl SlipDesk {
                 SlipSession::Recorded { id: session.id.clone(), opened_at: zone(session.opening_time.parse().ok()?) }
             }
             Standing::Stale { why } => SlipSession::Over { title: "TOO OLD, COUNT AGAIN", text: why.clone() },
-            Standing::GivenUp { why, .. } => SlipSession::Over { title: "GIVEN UP", text: why.clone() },
+            Standing::GivenUp { why, .. } => SlipSession::GivenUp { text: why.clone() },
             Standing::Started
             | Standing::Cancelled { .. }
             | Standing::Counted

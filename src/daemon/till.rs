@@ -122,6 +122,8 @@ pub(super) struct Till {
     wake_shift: Option<Instant>,
     wake_opening: Option<Instant>,
     say_again: Instant,
+    /// How long this PC has slept, as far as the opening on its way knows.
+    slept: Duration,
     view: watch::Sender<TillView>,
     drawer: Known<DrawerState>,
     printer: Known<PrinterStatus>,
@@ -151,12 +153,11 @@ fn waits(timing: &config::Timing) -> Waits {
     }
 }
 
-/// Counted on another day than today, where the shop is. What was open then may have been closed since while this PC was off,
-/// so the drawer may ask; should Shopify say that it is still open, the question is taken back.
-fn is_of_another_day(record: &Record, shop: &config::Shop) -> bool {
-    let day = |at: Timestamp| at.to_zoned_datetime(shop.time_zone.clone()).date();
+/// Counted on another business day than today's, by this PC's clock. What was open then may have been closed since while this
+/// PC was off, so the drawer may ask; should Shopify say that it is still open, the question is taken back.
+fn is_of_another_day(record: &Record, day: &BusinessDay) -> bool {
     let counted = record.counted.as_ref().and_then(|counted| counted.time.parse().ok());
-    counted.is_some_and(|at: Timestamp| day(at) != day(clock::wall()))
+    counted.is_some_and(|at: Timestamp| day.of(at) != day.of(clock::wall()))
 }
 
 fn fresh_id() -> OpeningId {
@@ -183,7 +184,7 @@ impl Till {
         let shift = match &opening {
             Some((id, _)) => Shift::resumed(settings, id.clone()),
             None => {
-                let open = records.watched().is_some_and(|r| !is_of_another_day(r, &house.shop));
+                let open = records.watched().is_some_and(|r| !is_of_another_day(r, &rules(&house).business_day));
                 match records.attention().map(|r| (r.id.clone(), &r.standing)) {
                     Some((id, Standing::NeedsAttention { prompt, .. })) => {
                         Shift::needs_attention(settings, id, open, prompt.clone())
@@ -200,7 +201,7 @@ impl Till {
         let printer =
             PrinterStatus { link: Link::Starting, online: None, paper: None, cover_open: None, error: None, identity: None };
         let mut echo = EchoWatch::new([house.timing.echo_first, house.timing.echo_second]);
-        for record in records.all().filter(|r| matches!(r.standing, Standing::Confirmed { .. })) {
+        for record in records.all().filter(|r| matches!(r.standing, Standing::Confirmed { .. }) && !r.alarmed) {
             if let Some(counted) = &record.counted {
                 echo.confirmed(now, &record.id, &counted.point_of_sale_device_id);
             }
@@ -237,6 +238,7 @@ impl Till {
             wake_shift: None,
             wake_opening: None,
             say_again: now + SAY_AGAIN,
+            slept: clock::slept(),
             view,
             said_store: Said::default(),
             said_answer: Said::default(),

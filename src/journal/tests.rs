@@ -390,7 +390,22 @@ fn a_till_that_was_renamed_still_has_its_openings() {
     journal.append(at(), "old name", Some(&id(1)), &confirmed()).unwrap();
     journal.append(at(), "other", Some(&id(2)), &counted("device-2")).unwrap();
     assert_eq!(journal.openings_of("new name", 8).unwrap(), []);
-    assert_eq!(journal.openings_of_device("new name", "device-1", 8).unwrap(), [id(1)]);
+    assert_eq!(journal.counted_of_device("new name", "device-1", 8).unwrap(), [id(1)]);
+}
+
+#[test]
+fn openings_that_were_given_up_before_a_count_push_no_count_out_of_sight() {
+    let desk = desk();
+    let mut journal = Journal::open(&desk.path).unwrap();
+    journal.append(at(), "front-1", Some(&id(1)), &counted("device-1")).unwrap();
+    for n in 2..20 {
+        journal
+            .append(at(), "front-1", Some(&id(n)), &Event::OpeningStarted { by: crate::shift::event::StartedBy::Drawer })
+            .unwrap();
+        journal.append(at(), "front-1", Some(&id(n)), &Event::OpeningCancelled { why: "no key".into() }).unwrap();
+    }
+    assert_eq!(journal.openings_of("front-1", 1).unwrap(), [id(19)]);
+    assert_eq!(journal.counted_of_device("front-1", "device-1", 8).unwrap(), [id(1)]);
 }
 
 /// Figures for `damage.rs`: `cargo test --release -p drawerbridge --lib how_long_a_start_takes -- --ignored --nocapture`.

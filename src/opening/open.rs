@@ -34,8 +34,14 @@ impl Opening {
             let prompt = refusal_prompt(code);
             return self.store(Event::OpeningRefused { code: code.to_owned(), message, prompt }, State::Settled);
         }
+        // What may have been sent is settled as it is, however old it has become.
+        let too_old = self.too_old(now, list.date).filter(|_| !self.in_doubt);
         if let Some(open) = list.open() {
-            return self.stranger_seen(now, attempt, open.clone());
+            return match too_old {
+                // Nobody is asked, so nobody sees that it is yesterday's.
+                Some(why) if self.rules.on_foreign_session == OnForeign::RecordCount => self.stale(why),
+                Some(_) | None => self.stranger_seen(now, attempt, open.clone()),
+            };
         }
         self.stranger = None;
         let facts = self.facts(&list);
@@ -47,10 +53,8 @@ impl Opening {
             );
             return self.ask("shared_drawer", why, None);
         }
-        // What may have been sent is settled as it is, however old it has become.
-        if let Some(why) = self.too_old(now, list.date).filter(|_| !self.in_doubt) {
-            let prompt = prompt("COUNT IS TOO OLD", "PLEASE COUNT AGAIN");
-            return self.store(Event::OpeningStale { why, prompt }, State::Settled);
+        if let Some(why) = too_old {
+            return self.stale(why);
         }
         self.preflight = Some(facts);
         let variables = match self.variables.take() {
@@ -59,6 +63,11 @@ impl Opening {
             Some(_) | None => variables(&self.id, &self.counted, self.clock_at_count(now, list.date)),
         };
         self.intend(attempt, variables)
+    }
+
+    fn stale(&mut self, why: String) -> (State, Vec<Output>) {
+        let prompt = prompt("COUNT IS TOO OLD", "PLEASE COUNT AGAIN");
+        self.store(Event::OpeningStale { why, prompt }, State::Settled)
     }
 
     /// A read that lags shows a session that was closed a moment ago; so one look is not enough to keep a count back.
@@ -75,10 +84,18 @@ impl Opening {
             Device::Known { drawer, .. } => drawer.as_ref(),
             Device::NotGranted | Device::Missing => None,
         };
+        let granted = matches!(&list.device, Device::Known { .. });
         let ours = &self.counted.point_of_sale_device_id;
         let shared_with: Vec<String> =
             drawer.iter().flat_map(|d| &d.devices).filter(|device| *device != ours).cloned().collect();
         let mut warnings = Vec::new();
+        if !granted && self.rules.shared_drawer != SharedDrawer::Allow {
+            warnings.push(
+                "Shopify does not let this token read the device: whether another one counts into its drawer is not known \
+                 (grant read_point_of_sale_devices, or set shared_drawer = \"allow\")"
+                    .to_owned(),
+            );
+        }
         if !shared_with.is_empty() && self.rules.shared_drawer == SharedDrawer::Warn {
             warnings.push(format!("{} also counts into this drawer", shared_with.join(", ")));
         }

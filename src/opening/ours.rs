@@ -13,9 +13,10 @@ impl Opening {
         list.all().find(|s| self.is_near(s)).cloned()
     }
 
-    /// A second session with our reference.
+    /// Of two sessions with our reference, the one that a person must look at: the open one, if any is.
     pub(super) fn second_of_ours(&self, list: &SessionList) -> Option<SessionFacts> {
-        with_reference(&self.id, list).nth(1).cloned()
+        let second = with_reference(&self.id, list).nth(1)?;
+        Some(with_reference(&self.id, list).find(|session| session.status == "OPEN").unwrap_or(second).clone())
     }
 
     /// Reference, amount and currency, and the time where it was sent.

@@ -183,6 +183,8 @@ pub struct Record {
     pub standing: Standing,
     /// Shopify closed its session again.
     pub shift_closed: bool,
+    /// Two sessions of it were seen, whatever was decided about them since.
+    pub alarmed: bool,
     slips: Vec<Slip>,
 }
 
@@ -199,6 +201,7 @@ impl Record {
                 counted: None,
                 standing: Standing::Started,
                 shift_closed: false,
+                alarmed: false,
                 slips: vec![],
             });
             record.take(event);
@@ -257,6 +260,12 @@ impl Record {
             | Event::DisplayStatus { .. }
             | Event::KeypadStatus { .. } => return,
         };
+        // What is asked, or decided to go on, is about a session that is open now, or may be: one that was closed before says
+        // nothing about it.
+        if matches!(standing, Standing::NeedsAttention { .. } | Standing::Waiting { .. } | Standing::Confirmed { .. }) {
+            self.shift_closed = false;
+        }
+        self.alarmed |= is_duplicate(&standing);
         self.standing = standing;
     }
 
@@ -292,7 +301,13 @@ impl Record {
     /// A person must do something about it: it is said until somebody did.
     #[must_use]
     pub fn needs_a_person(&self) -> bool {
-        matches!(self.standing, Standing::NeedsAttention { .. }) && !self.shift_closed
+        matches!(self.standing, Standing::NeedsAttention { .. }) && (!self.shift_closed || self.is_duplicate())
+    }
+
+    /// A person must look at two sessions of it.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        is_duplicate(&self.standing)
     }
 
     /// The shift counts as open: counted, and not refused or closed. Where Shopify says that a session is open which is not
@@ -352,6 +367,10 @@ impl Record {
     }
 }
 
+fn is_duplicate(standing: &Standing) -> bool {
+    matches!(standing, Standing::NeedsAttention { kind, .. } if kind == "duplicate")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -384,6 +403,37 @@ mod tests {
         assert_eq!(record(&told).slip_owed(true), None);
         let copied = [counted(), slip("first"), slip("copy"), confirmed(), slip("copy")];
         assert_eq!(record(&copied).slip_owed(true), Some(SlipOwed::Confirmation), "a copy is not the second slip");
+    }
+
+    #[test]
+    fn a_session_that_was_closed_says_nothing_about_what_is_asked_or_decided_later() {
+        let closed = || Event::ShiftClosed { session_id: "1".into() };
+        let asked = |kind: &str, status| Event::OpeningNeedsAttention {
+            kind: kind.into(),
+            why: "x".into(),
+            prompt: Default::default(),
+            session: Some(sample::session(2, status)),
+        };
+        let decided = |decision| Event::OpeningResolved {
+            by: "Kim".into(),
+            why: "x".into(),
+            decision,
+            session: Some(sample::session(2, "OPEN")),
+        };
+        let over = [counted(), asked("foreign_session", "OPEN"), closed()];
+        let then = |more: &[Event]| record(&[&over[..], more].concat());
+        assert!(!then(&[]).needs_a_person() && !then(&[]).holds_the_shift_open());
+        assert!(then(&[decided(Decision::RecordCount)]).holds_the_shift_open());
+        let recorded = Event::OpeningRecorded { how: "answered".into(), session: sample::session(2, "OPEN") };
+        assert!(then(&[decided(Decision::RecordCount), recorded]).holds_the_shift_open());
+        assert!(then(&[decided(Decision::RecordCount), asked("count_refused", "OPEN")]).needs_a_person());
+        assert!(!then(&[decided(Decision::GiveUp)]).holds_the_shift_open());
+        // The alarm about two sessions comes whenever it comes, and stays until a person has said something.
+        let alarm = [counted(), confirmed(), closed(), asked("duplicate", "CLOSED")];
+        assert!(record(&alarm).needs_a_person());
+        assert!(record(&[&alarm[..], &[closed()]].concat()).needs_a_person());
+        let linked = record(&[&alarm[..], &[decided(Decision::Link)]].concat());
+        assert!(!linked.needs_a_person() && linked.alarmed, "it is not told again");
     }
 
     #[test]

@@ -4,14 +4,11 @@
 //! It may jump at any time, and no decision may follow from that. In the run of the daemon that took the count, its age is
 //! boot time. After a restart it is Shopify's `Date` less the time that the journal has, if a comparison has shown that this
 //! PC's clock can be believed. Both are known only when Shopify answers, and only then a recount is of use.
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Opening, WallClock};
-
-/// Further from Shopify's clock than this, a time is left out (the same bound as for a clock that is compared now).
-const FAR: SignedDuration = SignedDuration::from_mins(2);
+use super::{CLOCKS_DIFFER, Opening, WallClock};
 
 /// What is known of a count's age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +17,17 @@ pub(super) enum Born {
     Now(Instant),
     /// Before this run of the daemon.
     Before,
+}
+
+impl Born {
+    /// More time has passed since than [`Instant`] knows.
+    pub(super) fn earlier(self, gap: Duration) -> Self {
+        match self {
+            // Before this boot nothing was counted in it.
+            Self::Now(at) => at.checked_sub(gap).map_or(Self::Before, Self::Now),
+            Self::Before => Self::Before,
+        }
+    }
 }
 
 impl Opening {
@@ -59,8 +67,8 @@ impl Opening {
             Some(said.duration_since(date?) + since)
         };
         let wrong = ahead_by().is_some_and(|ahead| match self.born {
-            Born::Now(_) => ahead.abs() > FAR,
-            Born::Before => ahead > FAR,
+            Born::Now(_) => ahead.abs() > CLOCKS_DIFFER,
+            Born::Before => ahead > CLOCKS_DIFFER,
         });
         if wrong { WallClock::Wrong } else { self.clock }
     }

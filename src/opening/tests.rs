@@ -73,10 +73,19 @@ fn intent(attempt: u8) -> Event {
     sent(attempt, WallClock::Trusted)
 }
 
+/// What a preflight says that may not read the device.
+const UNREAD: &str = "Shopify does not let this token read the device: whether another one counts into its drawer is not known \
+                      (grant read_point_of_sale_devices, or set shared_drawer = \"allow\")";
+
 /// An intent whose preflight saw nothing.
 fn sent(attempt: u8, clock: WallClock) -> Event {
     let variables = variables(&id(), &counted(), clock);
-    Event::OpeningSending { attempt, variables, into: None, preflight: Some(Preflight::default()) }
+    Event::OpeningSending {
+        attempt,
+        variables,
+        into: None,
+        preflight: Some(Preflight { warnings: vec![UNREAD.into()], ..Preflight::default() }),
+    }
 }
 
 fn unknown_event(attempt: u8, already_open: bool) -> Event {
@@ -577,9 +586,17 @@ fn what_a_person_has_to_mend_keeps_the_count_and_is_tried_seldom() {
     let mut t = wake(&o.handle(now, Input::Stored));
     assert_eq!(t, now + WAITS.retry_max);
     assert_eq!(o.handle(t, Input::Tick), look());
-    let next = wake(&o.handle(t, Input::Read(failed())));
+    let outs = o.handle(t, Input::Read(failed()));
+    assert!(
+        matches!(&outs[..], [Output::Store(Event::OpeningNotSent { why, .. })] if why == "502"),
+        "another reason is told"
+    );
+    let next = wake(&o.handle(t, Input::Stored));
     assert_eq!(next, t + WAITS.retry_max);
     t = next;
+    o.handle(t, Input::Tick);
+    t = wake(&o.handle(t, Input::Read(failed())));
+    assert_eq!(t, next + WAITS.retry_max, "the same is not told again");
     o.handle(t, Input::Tick);
     let outs = o.handle(t, Input::Read(all(vec![])));
     assert!(matches!(outs[..], [Output::Store(Event::OpeningSending { attempt: 1, .. })]), "mended: it goes out");
@@ -854,6 +871,53 @@ fn a_count_that_was_never_sent_grows_too_old_by_boot_time_or_with_the_business_d
     assert!(late(5 * hour, &format!("{day}T12:00:00Z")), "older than max_age");
     assert!(late(2 * hour, "2026-11-24T05:00:00Z"), "counted at three, and at four the day begins");
     assert!(!late(2 * hour, "2026-11-24T03:30:00Z"), "the same night");
+}
+
+#[test]
+fn time_that_the_pc_slept_counts_as_well() {
+    let now = t0();
+    let told = |hours: u64, date: &str| {
+        let mut o = fresh(now);
+        o.slept(Duration::from_secs(hours * 3600));
+        o.clock_is(WallClock::Trusted);
+        o.handle(now, Input::Go);
+        o.handle(now, Input::Read(dated(date)))
+    };
+    assert!(is_stale(&told(5, "2026-11-23T12:00:00Z")));
+    let outs = told(3, "2026-11-23T10:00:00Z");
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningSending { variables, .. })] if !variables["time"].is_null()));
+}
+
+#[test]
+fn where_counts_are_recorded_unasked_yesterdays_is_not() {
+    let now = t0();
+    let later = now + Duration::from_secs(5 * 3600);
+    let page = SessionList { date: "2026-11-23T12:00:00Z".parse().ok(), ..SessionList::of(vec![foreign("OPEN")], true) };
+    let mut policy = with(|r| r.on_foreign_session = OnForeign::RecordCount);
+    policy.handle(later, Input::Go);
+    assert!(is_stale(&policy.handle(later, Input::Read(Read::Healthy(page.clone())))));
+    // Where a person is asked, that person sees when it was counted.
+    let mut asks = fresh(now);
+    asks.handle(later, Input::Go);
+    wake(&asks.handle(later, Input::Read(Read::Healthy(page))));
+}
+
+#[test]
+fn of_two_sessions_of_ours_the_open_one_is_shown() {
+    let now = t0();
+    for list in [[session(2, "OPEN"), session(1, "CLOSED")], [session(2, "CLOSED"), session(1, "OPEN")]] {
+        let open = list.iter().find(|s| s.status == "OPEN").cloned();
+        let outs = {
+            let mut o = unknown(now);
+            o.handle(now, Input::Tick);
+            o.handle(now, Input::Read(all(list.to_vec())))
+        };
+        assert!(
+            matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { kind, session, .. })]
+            if kind == "duplicate" && *session == open),
+            "{outs:?}"
+        );
+    }
 }
 
 #[test]

@@ -58,6 +58,13 @@ pub(super) fn write(page: &mut Page, facts: &SlipFacts) {
             page.text(&format!("No register session was opened by this count: {text}."));
             page.text("The count is kept here and is not sent.");
         }
+        SlipSession::GivenUp { text } => {
+            page.strong("GIVEN UP");
+            page.text(&format!("A person settled it: {text}."));
+            page.text(
+                "The count is kept here and nothing more is sent. Whether a session has it, its reference tells in Shopify.",
+            );
+        }
         SlipSession::NeedsAttention { text } => {
             page.strong("NEEDS ATTENTION");
             page.text(text);

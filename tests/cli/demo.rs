@@ -53,6 +53,32 @@ fn the_smooth_run_and_the_worst_faults_end_as_they_must_without_trouble() {
     });
 }
 
+/// All of them, four at a time: minutes. `cargo test --test cli -- --ignored every_fault`.
+#[test]
+#[ignore = "takes minutes; the worst faults are played above"]
+fn every_fault_that_can_be_named_is_told_and_ends_as_it_must() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = run(&["demo", "--fault", "help"]);
+    let text = format!("{}{}", list.stdout, list.stderr);
+    let names: Vec<&str> = drawerbridge_hil::admin::Fault::NAMES.iter().map(|(name, _)| *name).chain(["api-down"]).collect();
+    assert!(names.len() > 35 && names.iter().all(|name| text.contains(name)), "{text}");
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(name) = names.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+                    let ran = play(&folder.path().join(name), &["--fault", name]).ended(0, &["It ended as it must."], &[]);
+                    assert!(!ran.stdout.contains("TROUBLE"), "{name}\n{}", ran.stdout);
+                    println!(
+                        "{name}: {}",
+                        ran.stdout.lines().rev().find(|line| line.contains("mutation")).unwrap_or_default()
+                    );
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn a_pipe_can_be_the_cashier() {
     let folder = tempfile::tempdir().unwrap();

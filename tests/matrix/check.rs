@@ -42,7 +42,7 @@ fn confirmation(run: &Run<'_>, end: &End, ours: &[&SessionRow], wrong: &mut Vec<
             }
         }
         End::Refused(_) | End::Recorded | End::Stale | End::GivenUp if !ours.is_empty() => {
-            wrong.push(format!("{end}, and the shop has the session {}", ours[0].gid));
+            wrong.push(format!("FALSE END: {end}, and the shop has the session {}", ours[0].gid));
         }
         End::Refused(_) | End::Recorded | End::Stale | End::GivenUp | End::Asked(_) => {}
     }
@@ -79,7 +79,7 @@ fn requests(run: &Run<'_>, wrong: &mut Vec<String>) {
             Some(_) => {}
         }
         if first.operation == "CountSession" && second.operation == "OpenSession" {
-            wrong.push("an opening was sent after a count".to_owned());
+            wrong.push("SENT BOTH: an opening was sent after a count".to_owned());
         }
     }
 }
@@ -159,7 +159,7 @@ fn may_end(run: &Run<'_>, end: &End, ours: &[&SessionRow]) -> Result<(), String>
         && !ours.is_empty()
         && !is_beyond_the_promise(run)
     {
-        return Err("it is called absent three times, and the shop has it".to_owned());
+        return Err("FALSE END: it is called absent three times, and the shop has it".to_owned());
     }
     Ok(())
 }

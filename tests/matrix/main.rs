@@ -185,11 +185,16 @@ fn tell(cells: &[Cell], reports: &[Report], broken: &[String], seed: u64, second
     }
     let ends: Vec<String> = ends.into_iter().map(|(end, n)| format!("{end} {n}")).collect();
     println!("matrix: {}", ends.join(", "));
+    let mut struck: BTreeMap<String, usize> = BTreeMap::new();
+    for report in reports {
+        *struck.entry(report.cell.to_string()).or_default() += usize::from(report.struck);
+    }
+    let least = struck.values().min().copied().unwrap_or_default();
     let sum = |of: fn(&Report) -> usize| reports.iter().map(of).sum::<usize>();
     let count = |is: fn(&str) -> bool| reports.iter().filter(|r| r.wrong.iter().any(|w| is(w))).count();
     println!(
-        "matrix: {} cells (faults × states), {} runs, seed {seed}, {} mutations at the shop, {} runs reached their state, \
-         {} duplicates, {} false confirmations, {} resends without proof, {} violations in all, {} runs again because this \
+        "matrix: {} cells (faults × states), {} runs, seed {seed}, {} mutations at the shop, {} runs reached their state (at \
+         least {least} in each cell), {} duplicates, {} false confirmations, {} resends without proof, {} violations in all, {} runs again because this \
          machine was busy, {seconds} s",
         cells.len(),
         grouped(u64::try_from(reports.len()).unwrap()),

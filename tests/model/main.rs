@@ -5,6 +5,14 @@
 //! cargo test --release --test model -- --full      everything
 //! cargo test --release --test model -- --full --only "two daemons, two devices"
 //! ```
+//!
+//! What is assumed of the network stands in `world.rs`. Besides:
+//! - Who decides has looked at Shopify. A person who lets a count be recorded although an attempt of it stands in that very
+//!   ledger, after `ambiguous`, makes a second line; nothing but that look could prevent it.
+//! - A copy of a journal (`Clones`) and a request that a proxy delivers twice can make two sessions of one count where a
+//!   person closes the first one in between. There it is checked that never two are open, and that the story does not end with
+//!   a confirmation that nobody doubts.
+//! - With two devices, all faults of a story together are three at most.
 #![allow(clippy::unwrap_used, reason = "a proof may stop at what it does not expect")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a proof names what it looks for")]
 #![expect(clippy::print_stdout, reason = "a proof says what it found")]

@@ -1,7 +1,8 @@
 //! What the proof assumes of the world, each with a name. A world that breaks one of these need not hold the invariants, so
 //! none is generated that does.
 //!
-//! Two more have no number. What is called "certainly not executed" never runs. A proxy may deliver an open request twice, but
+//! Three more have no number. The manager looks at Shopify before he decides, and does not decide while a request is on its
+//! way. What is called "certainly not executed" never runs. A proxy may deliver an open request twice, but
 //! not a count: nothing at Shopify fences the second copy, and nothing at the till could tell (fact sheet 7).
 use drawerbridge::opening::Waits;
 

@@ -102,7 +102,9 @@ impl Journal {
                 seen.push(id);
             }
         }
-        newest.extend(seen.iter().rev().take(HISTORY));
+        let counted = |id: &&&OpeningId| self.of(id).any(|row| matches!(row.event, Event::OpeningCounted(_)));
+        newest.extend(seen.last());
+        newest.extend(seen.iter().rev().filter(counted).take(HISTORY));
         for id in newest {
             if !ids.contains(&id) {
                 ids.push(id);

@@ -180,7 +180,7 @@ impl Till {
             Record::read(id, rows.map(|r| (r.at, &r.event)))
         };
         let records = Records::new(history.iter().filter_map(read), false);
-        let day = |at: Timestamp| at.to_zoned_datetime(house.rules.business_day.zone.clone()).date();
+        let day = |at: Timestamp| house.rules.business_day.of(at);
         let of_another_day = |record: &Record| {
             let counted = record.counted.as_ref().and_then(|counted| counted.time.parse().ok());
             counted.is_some_and(|at: Timestamp| day(at) != day(wall))
@@ -199,7 +199,7 @@ impl Till {
             }
         };
         let mut echo = EchoWatch::new(ECHO);
-        for record in records.all().filter(|r| matches!(r.standing, Standing::Confirmed { .. })) {
+        for record in records.all().filter(|r| matches!(r.standing, Standing::Confirmed { .. }) && !r.alarmed) {
             if let Some(counted) = &record.counted {
                 echo.confirmed(now, &record.id, &counted.point_of_sale_device_id);
             }
@@ -438,6 +438,7 @@ impl Till {
         }
         if self.opening.as_ref().is_some_and(|(_, o)| o.is_settled()) {
             self.opening = None;
+            self.show_what_is_asked();
             self.wake_opening = None;
         }
     }

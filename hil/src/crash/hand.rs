@@ -132,7 +132,8 @@ impl CrashTill {
             self.until_phase_is_not(left).await;
             // A disk that refuses once more is asked again a little later.
             sleep(if again { ASK_AGAIN } else { LOOK }).await;
-        } else if upper.starts_with("FLOAT ") {
+        } else if upper.starts_with("FLOAT ") || upper == "CHECK THE AMOUNT" {
+            // Another amount: keys of an earlier try were heard late, and came before these.
             keypad.type_keys("Clear", KEY_GAP).await;
             self.until_phase_is_not(&["confirm"]).await;
         } else {

@@ -1,6 +1,6 @@
 //! What the machines want of a till, and what came of it: the operator's machine, the submission machine, the watch on the
 //! session, and the slips.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tracing::{debug, error, info, warn};
 
@@ -23,6 +23,9 @@ use crate::{
         event::{Event, OpeningId},
     },
 };
+
+/// Shorter gaps between boot time and the clock that stands still in sleep are noise.
+const SLEEP: Duration = Duration::from_secs(1);
 
 impl Till {
     // --- the operator's machine
@@ -99,6 +102,11 @@ impl Till {
         let Some((id, machine)) = self.opening.as_mut() else { return };
         let id = id.clone();
         machine.clock_is(self.house.shopify.wall_clock());
+        let slept = clock::slept();
+        if let Some(gap) = slept.checked_sub(self.slept).filter(|gap| *gap > SLEEP) {
+            machine.slept(gap);
+            self.slept = slept;
+        }
         for output in machine.handle(clock::now(), input) {
             match output {
                 // Nothing of it has left: the next start goes on from what the journal says, without a quiet period.
@@ -168,6 +176,7 @@ impl Till {
         if self.opening.as_ref().is_some_and(|(id, o)| *id == opening && o.is_settled()) {
             self.opening = None;
             self.wake_opening = None;
+            self.show_what_is_asked();
         }
         self.slip_due();
     }
@@ -247,6 +256,7 @@ impl Till {
                 self.say_again = clock::now() + SAY_AGAIN;
                 if let Event::OpeningCounted(counted) = &row.get().event {
                     let (waits, rules) = (waits(&self.house.timing), rules(&self.house));
+                    self.slept = clock::slept();
                     let machine = Opening::new(opening.clone(), counted.clone(), waits, rules, clock::now());
                     self.opening = Some((opening.clone(), machine));
                     if let Some((list, taken)) = self.ahead.take() {

@@ -122,6 +122,17 @@ fn a_refusal_stands_until_a_key_is_pressed_or_a_minute_is_over() {
 }
 
 #[test]
+fn a_question_that_is_told_again_does_not_close_a_register_that_is_open() {
+    let (mut till, opening) = saved_count();
+    let asked = || Progress::NeedsAttention(rows("REGISTER IS OPEN", "NOT BY THIS COUNT"));
+    till.progress(&opening, asked());
+    till.when(Input::ShiftOpen);
+    assert_eq!(till.phase(), Phase::Saved);
+    assert_eq!(till.progress(&opening, asked()), "REGISTER IS OPEN|NOT BY THIS COUNT");
+    assert_eq!(till.phase(), Phase::Saved);
+}
+
+#[test]
 fn what_needs_a_person_is_shown_until_one_presses_a_key_and_closes_the_shift() {
     let (mut till, opening) = saved_count();
     let attention = Progress::NeedsAttention(rows("TRIED THREE TIMES", "CALL THE MANAGER"));
