@@ -132,6 +132,7 @@ mod tests {
         let mut watch = watch(start);
         watch.ask(start + 5 * MIN);
         watch.failed(start + 5 * MIN, "d1", MIN);
+        assert_eq!(watch.ask(start + 6 * MIN - Duration::from_millis(1)), None);
         assert_eq!(watch.ask(start + 6 * MIN).as_deref(), Some("d1"));
     }
 
@@ -139,10 +140,13 @@ mod tests {
     fn two_sessions_with_one_reference_raise_one_alarm() {
         let mut watch = watch(clock::now());
         assert_eq!(watch.seen("d1", &list(vec![ours(2, 7), ours(1, 1)])), None, "another count's");
-        let twice = list(vec![ours(2, 1), ours(1, 1)]);
+        let closed = |session: SessionFacts| SessionFacts { status: "CLOSED".into(), ..session };
+        let twice = list(vec![ours(2, 1), closed(ours(1, 1))]);
+        assert_eq!(watch.seen("d2", &twice), None, "another device's");
         let (id, event) = watch.seen("d1", &twice).expect("an alarm");
         assert_eq!(id, OpeningId::from_bits(1));
-        assert!(matches!(event, Event::OpeningNeedsAttention { kind, .. } if kind == "duplicate"));
+        assert!(matches!(event, Event::OpeningNeedsAttention { kind, session: Some(open), .. }
+            if kind == "duplicate" && open == ours(2, 1)));
         assert_eq!(watch.seen("d1", &twice), None, "once");
     }
 

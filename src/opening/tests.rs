@@ -1406,3 +1406,89 @@ proptest! {
         prop_assert!(contents.windows(2).all(|w| w[0] == w[1]), "an attempt changed its content");
     }
 }
+
+#[test]
+fn what_may_have_been_recorded_is_sent_again_to_the_letter_and_what_was_not_follows_the_clock() {
+    let now = t0();
+    let again = |mut o: Opening, t: Instant| {
+        o.clock_is(WallClock::Wrong);
+        o.handle(t, Input::Tick);
+        let outs = o.handle(t, lines(&ledger(&[])));
+        let [Output::Store(Event::OpeningSending { variables, .. })] = &outs[..] else { panic!("{outs:?}") };
+        variables["time"].clone()
+    };
+    let mut absent = unknown_count(now);
+    outcome_of_ledger(&mut absent, now, &ledger(&[]));
+    let t = wake(&absent.handle(now + WAITS.quiet_period, Input::Stored));
+    assert_eq!(again(absent, t), "2026-11-23T07:00:00Z", "it may have run");
+
+    let (mut not_sent, _) = counting(now);
+    not_sent.handle(now, Input::Outcome(not_executed(Wait::Usual)));
+    let t = wake(&not_sent.handle(now, Input::Stored));
+    assert_eq!(again(not_sent, t), "2026-11-23T07:01:00Z", "Shopify's time instead of a wrong one");
+}
+
+#[test]
+fn what_is_read_within_the_quiet_period_proves_no_absence() {
+    let now = t0();
+    let just_before = now + WAITS.quiet_period - Duration::from_millis(1);
+    let (mut open, mut count) = (unknown(now), unknown_count(now));
+    for t in [now, now + WAITS.read_every, now + WAITS.read_every * 2, just_before] {
+        assert_eq!(open.handle(t, Input::Tick), look());
+        wake(&open.handle(t, Input::Read(all(vec![]))));
+        assert_eq!(count.handle(t, Input::Tick), into_ledger());
+        wake(&count.handle(t, lines(&ledger(&[]))));
+    }
+    // Three from its end on do, and not one less.
+    let mut t = just_before + WAITS.read_every;
+    for _ in 1..READS_FOR_ABSENCE {
+        open.handle(t, Input::Tick);
+        let next = wake(&open.handle(t, Input::Read(all(vec![]))));
+        count.handle(t, Input::Tick);
+        assert_eq!(wake(&count.handle(t, lines(&ledger(&[])))), next);
+        t = next;
+    }
+    open.handle(t, Input::Tick);
+    count.handle(t, Input::Tick);
+    assert!(matches!(open.handle(t, Input::Read(all(vec![])))[..], [Output::Store(Event::OpeningAbsent { reads: 3, .. })]));
+    assert!(matches!(count.handle(t, lines(&ledger(&[])))[..], [Output::Store(Event::OpeningAbsent { reads: 3, .. })]));
+}
+
+#[test]
+fn a_line_of_the_ledger_may_be_ours_from_two_minutes_before_the_count_on() {
+    let now = t0();
+    let event = |time: &str| outcome_of_ledger(&mut unknown_count(now), now, &ledger(&[(time, "150.0")]));
+    assert!(matches!(event("2026-11-23T06:58:00Z"), Event::OpeningNeedsAttention { .. }), "clocks may differ by so much");
+    assert!(matches!(event("2026-11-23T06:57:59Z"), Event::OpeningAbsent { .. }));
+}
+
+#[test]
+fn a_session_that_was_closed_before_the_count_came_is_told_as_closed() {
+    let now = t0();
+    let outs = recording(now).handle(now, lines(&Activities { open: false, ..ledger(&[]) }));
+    assert!(matches!(&outs[..], [Output::Store(Event::OpeningNeedsAttention { session: Some(into), .. })]
+        if into.status == "CLOSED"));
+}
+
+#[test]
+fn a_count_of_the_very_second_in_which_its_session_was_opened_takes_shopifys_time() {
+    let same = SessionFacts { opening_time: counted().time, ..foreign("OPEN") };
+    let v = count_variables(&id(), &counted(), &same, WallClock::Trusted, "2026-11-23T09:00:00Z".parse().ok());
+    assert_eq!(v["time"], "2026-11-23T09:00:00Z");
+}
+
+#[test]
+fn each_refusal_has_its_own_words_at_the_counter() {
+    let upper = |code: &str| {
+        let [upper, lower] = refusal_prompt(code);
+        assert_eq!(lower, "CALL THE MANAGER");
+        upper
+    };
+    assert_eq!(upper("POINT_OF_SALE_DEVICE_NOT_FOUND"), "TILL NOT AT SHOPIFY");
+    assert_eq!(upper("NO_CASH_DRAWER_ASSOCIATED"), "NO DRAWER AT SHOPIFY");
+    assert_eq!(upper("STAFF_MEMBER_NOT_FOUND"), "STAFF NOT AT SHOPIFY");
+    assert_eq!(upper("CURRENCY_MISMATCH"), "WRONG CURRENCY");
+    assert_eq!(upper("REASON_CODE_NOT_FOUND"), "REASON NOT FOUND");
+    assert_eq!(upper("NOT_SAVED"), "SHOPIFY DECLINED");
+    assert_eq!(upper("ANYTHING_ELSE"), "REGISTER NOT OPENED");
+}

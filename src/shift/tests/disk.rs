@@ -122,6 +122,18 @@ fn a_refusal_stands_until_a_key_is_pressed_or_a_minute_is_over() {
 }
 
 #[test]
+fn a_question_about_an_earlier_count_does_not_take_the_next_one_away() {
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::NeedsAttention(rows("ONE", "QUESTION")));
+    till.drawer_opens();
+    assert_eq!(till.phase(), Phase::Staff);
+    till.progress(&opening, Progress::NeedsAttention(rows("ANOTHER", "QUESTION")));
+    assert_eq!((till.shows(), till.phase()), ("STAFF NUMBER|KEY IT OR SCAN BADGE", Phase::Staff));
+    till.progress(&opening, Progress::GivenUp);
+    assert_eq!(till.phase(), Phase::Staff);
+}
+
+#[test]
 fn a_question_that_is_told_again_does_not_close_a_register_that_is_open() {
     let (mut till, opening) = saved_count();
     let asked = || Progress::NeedsAttention(rows("REGISTER IS OPEN", "NOT BY THIS COUNT"));
