@@ -437,6 +437,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_given_up_before_it_was_counted_says_why_and_a_count_is_not_given_up_so() {
+        let start = || Event::OpeningStarted { by: StartedBy::Drawer };
+        let cancelled = || Event::OpeningCancelled { why: "no key".into() };
+        let record_of = record(&[start(), cancelled()]);
+        assert_eq!((record_of.standing.name(), record_of.standing.why()), ("cancelled", Some("no key")));
+        assert_eq!(record(&[start(), counted(), cancelled()]).standing, Standing::Counted);
+        assert_eq!(record(&[counted(), confirmed()]).standing.why(), None);
+        let refused = Event::OpeningRefused { code: "X".into(), message: "no drawer".into(), prompt: Default::default() };
+        assert_eq!(record(&[counted(), refused]).standing.why(), Some("no drawer"));
+    }
+
+    #[test]
+    fn slips_are_named_as_the_journal_writes_them() {
+        assert_eq!((SlipOwed::First.name(), SlipOwed::Confirmation.name()), ("first", "confirmation"));
+    }
+
+    #[test]
     fn a_slip_without_an_end_was_interrupted() {
         let interrupted = |events: &[Event]| record(events).slips_interrupted().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(interrupted(&[counted(), slip("first")]), ["first"]);
