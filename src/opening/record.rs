@@ -449,6 +449,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_given_up_holds_the_shift_open_as_long_as_a_session_stands_in_its_way() {
+        let given_up = |status| {
+            let session = Some(sample::session(2, status));
+            let (kind, why, prompt) = ("foreign_session".into(), "x".into(), Default::default());
+            let asked = Event::OpeningNeedsAttention { kind, why, prompt, session };
+            let (by, why, decision) = ("Kim".into(), "x".into(), Decision::GiveUp);
+            record(&[counted(), asked, Event::OpeningResolved { by, why, decision, session: None }])
+        };
+        let open = given_up("OPEN");
+        assert!(open.holds_the_shift_open());
+        assert_eq!(open.session(), Some(&sample::session(2, "OPEN")));
+        assert!(!given_up("CLOSED").holds_the_shift_open());
+        assert_eq!(record(&[counted(), confirmed()]).session(), Some(&sample::session(1, "OPEN")));
+        assert_eq!(record(&[counted()]).session(), None);
+    }
+
+    #[test]
     fn slips_are_named_as_the_journal_writes_them() {
         assert_eq!((SlipOwed::First.name(), SlipOwed::Confirmation.name()), ("first", "confirmation"));
     }

@@ -874,6 +874,19 @@ fn a_count_that_was_never_sent_grows_too_old_by_boot_time_or_with_the_business_d
 }
 
 #[test]
+fn how_old_is_told_in_hours_and_minutes() {
+    let told = |max_age: u64, seconds: u64| {
+        let mut o = with(|r| r.max_age = Duration::from_secs(max_age));
+        match &after(&mut o, Duration::from_secs(seconds), "2026-11-23T10:00:00Z")[..] {
+            [Output::Store(Event::OpeningStale { why, .. })] => why.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(told(3 * 3600, 3 * 3600 + 17 * 60).contains("counted 3 h 17 min ago and never sent, and 3 h 0 min is the limit"));
+    assert!(told(59 * 60 + 59, 60 * 60).contains("counted 1 h 0 min ago and never sent, and 59 min is the limit"));
+}
+
+#[test]
 fn time_that_the_pc_slept_counts_as_well() {
     let now = t0();
     let told = |hours: u64, date: &str| {
