@@ -882,7 +882,9 @@ fn how_old_is_told_in_hours_and_minutes() {
             other => panic!("{other:?}"),
         }
     };
-    assert!(told(3 * 3600, 3 * 3600 + 17 * 60).contains("counted 3 h 17 min ago and never sent, and 3 h 0 min is the limit"));
+    assert!(
+        told(3 * 3600, 3 * 3600 + 17 * 60).contains("counted 3 h 17 min ago and never sent, and 3 h 0 min is the limit")
+    );
     assert!(told(59 * 60 + 59, 60 * 60).contains("counted 1 h 0 min ago and never sent, and 59 min is the limit"));
 }
 

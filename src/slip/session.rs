@@ -60,7 +60,7 @@ pub(super) fn write(page: &mut Page, facts: &SlipFacts) {
         }
         SlipSession::GivenUp { text } => {
             page.strong("GIVEN UP");
-            page.text(&format!("A person settled it: {text}."));
+            page.text(&format!("It was {text}."));
             page.text(
                 "The count is kept here and nothing more is sent. Whether a session has it, its reference tells in Shopify.",
             );

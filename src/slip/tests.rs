@@ -225,6 +225,20 @@ fn what_a_person_must_decide_stands_on_a_copy_too() {
 }
 
 #[test]
+fn what_was_given_up_does_not_say_that_nothing_was_opened() {
+    let words = "given up by Kim: the POS opened it again";
+    let facts = SlipFacts { session: SlipSession::GivenUp { text: words.to_owned() }, copy: true, ..a_count() };
+    insta::assert_snapshot!(text(&facts, 42));
+}
+
+#[test]
+fn a_count_that_is_too_old_says_that_nothing_was_opened_by_it() {
+    let (title, words) = ("TOO OLD, COUNT AGAIN", "it was counted 5 h 0 min ago and never sent");
+    let facts = SlipFacts { session: SlipSession::Over { title, text: words.to_owned() }, ..a_count() };
+    insta::assert_snapshot!(text(&facts, 32));
+}
+
+#[test]
 fn yen_have_no_decimals() {
     let yen = |minor| in_currency(minor, "JPY");
     let lines = vec![line(yen(10_000), 3), line(yen(1_000), 60), line(yen(500), 20)];
@@ -263,6 +277,9 @@ fn a_settled_refusal_is_not_headed_confirmed() {
             "NEEDS ATTENTION",
         ),
         (SlipSession::NeedsAttention { text: "?".to_owned() }, "NEEDS ATTENTION"),
+        (SlipSession::Over { title: "TOO OLD, COUNT AGAIN", text: "?".to_owned() }, "TOO OLD, COUNT AGAIN"),
+        (SlipSession::GivenUp { text: "?".to_owned() }, "GIVEN UP"),
+        (SlipSession::Recorded { id: "12".to_owned(), opened_at: at("2026-11-23T11:30:00Z") }, "COUNT RECORDED"),
     ] {
         let facts = SlipFacts { session, kind: SlipKind::Confirmation, ..a_count() };
         assert_eq!(text(&facts, 48).lines().next().unwrap().trim(), title);
@@ -395,6 +412,9 @@ fn a_session() -> impl Strategy<Value = SlipSession> {
             amount: amount.map(usd),
         }),
         a_text().prop_map(|text| SlipSession::NeedsAttention { text }),
+        a_text().prop_map(|text| SlipSession::GivenUp { text }),
+        a_text().prop_map(|text| SlipSession::Over { title: "TOO OLD, COUNT AGAIN", text }),
+        a_text().prop_map(|id| SlipSession::Recorded { id, opened_at: at("2026-06-30T12:04:09Z") }),
     ]
 }
 
