@@ -408,6 +408,16 @@ impl Shift {
             self.follows = Some(Followed::new(opening.clone(), None, Said::Attention(rows.clone())));
             return;
         }
+        let asked = |f: &Followed| matches!(f.said, Said::Attention(_));
+        if progress == Progress::Sending && self.follows.as_ref().is_none_or(asked) {
+            // A person decided that a count goes out after all. What is on its way comes before what waits for somebody, which
+            // is told again when this one is settled.
+            self.follows = Some(Followed::new(opening.clone(), now.checked_add(OVERDUE_AFTER), Said::Sending));
+            if !running {
+                self.stage = Stage::Open;
+            }
+            return;
+        }
         let Some(followed) = self.follows.as_mut().filter(|f| f.id == *opening) else { return };
         // What was said already is not said again: hours without a network must not flash at customers.
         let (said, prompt) = match progress {
@@ -432,17 +442,7 @@ impl Shift {
                 }
                 return;
             }
-            Progress::Sending => {
-                // A person decided that it goes on.
-                if matches!(followed.said, Said::Attention(_)) {
-                    followed.said = Said::Sending;
-                    followed.overdue_at = Some(now + OVERDUE_AFTER);
-                    if !running {
-                        self.stage = Stage::Open;
-                    }
-                }
-                return;
-            }
+            Progress::Sending => return,
             Progress::WillSendLater => (Said::WillSendLater, Prompt::WillSendLater),
             Progress::Checking => (Said::Checking, Prompt::Checking),
         };

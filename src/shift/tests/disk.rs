@@ -134,6 +134,20 @@ fn a_question_about_an_earlier_count_does_not_take_the_next_one_away() {
 }
 
 #[test]
+fn an_earlier_count_that_goes_out_after_all_is_waited_for_and_said_when_it_does_not_get_there() {
+    let (mut till, newer) = saved_count();
+    till.progress(&newer, Progress::NeedsAttention(rows("ANOTHER", "QUESTION")));
+    let earlier = id(1 << 30);
+    till.progress(&earlier, Progress::Sending);
+    assert_eq!((till.phase(), till.shift.current()), (Phase::Saved, Some(&earlier)));
+    till.progress(&newer, Progress::GivenUp);
+    assert_eq!(till.seconds_pass(600), "COUNT NOT SENT YET|CALL THE MANAGER");
+    assert_eq!(till.progress(&earlier, Progress::Confirmed), "REGISTER IS OPEN|COUNT RECORDED");
+    till.progress(&newer, Progress::Sending);
+    assert_eq!(till.shift.current(), Some(&newer), "nothing else was followed");
+}
+
+#[test]
 fn a_question_that_is_told_again_does_not_close_a_register_that_is_open() {
     let (mut till, opening) = saved_count();
     let asked = || Progress::NeedsAttention(rows("REGISTER IS OPEN", "NOT BY THIS COUNT"));
