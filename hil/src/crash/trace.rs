@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::till::{LOOK, send};
-use crate::bench::patiently;
+use crate::bench::{now, patiently};
 
 /// Debian's package and its program.
 pub(super) const PROGRAM: &str = "/usr/bin/strace";
@@ -86,7 +86,7 @@ impl Tracer {
 
     /// Strikes at one point. `what`: `signal=KILL`, `error=EIO`, `delay_exit=…` in the words of `strace`.
     pub(super) async fn strike(pid: i32, dir: &Path, point: &Point, what: &str, output: &Path) -> Result<Self, String> {
-        let tid = thread(pid, &point.thread)?;
+        let tid = thread(pid, &point.thread).await?;
         let inject = format!("inject={}:{what}:when={}", point.call, point.number);
         let trace = format!("trace={}", point.call);
         let mut args: Vec<OsString> = ["-e", &trace, "-e", &inject, "-p", &tid.to_string()].map(OsString::from).to_vec();
@@ -163,10 +163,18 @@ impl Tracer {
     }
 }
 
-/// The number of a thread by its name.
-fn thread(pid: i32, name: &str) -> Result<i32, String> {
-    let found = threads(pid)?.into_iter().find(|(_, of)| of == name).map(|(tid, _)| tid);
-    found.ok_or_else(|| format!("the daemon has no thread `{name}`"))
+/// The number of a thread by its name. A thread names itself, a moment after it was made.
+async fn thread(pid: i32, name: &str) -> Result<i32, String> {
+    let limit = now() + patiently(ATTACHED);
+    loop {
+        if let Some((tid, _)) = threads(pid)?.into_iter().find(|(_, of)| of == name) {
+            return Ok(tid);
+        }
+        if now() > limit {
+            return Err(format!("the daemon has no thread `{name}`"));
+        }
+        sleep(LOOK).await;
+    }
 }
 
 /// The threads of a process with their names. They must be asked for while it lives.
