@@ -1507,3 +1507,29 @@ fn each_refusal_has_its_own_words_at_the_counter() {
     assert_eq!(upper("NOT_SAVED"), "SHOPIFY DECLINED");
     assert_eq!(upper("ANYTHING_ELSE"), "REGISTER NOT OPENED");
 }
+
+#[test]
+fn a_business_day_begins_with_its_first_minute() {
+    let day = rules().business_day;
+    let at = |time: &str| day.of(time.parse().expect("a time")).to_string();
+    let first = day.starts.hour();
+    assert_eq!(at(&format!("2026-11-24T{first:02}:00:00Z")), "2026-11-24");
+    assert_eq!(at(&format!("2026-11-24T{:02}:59:59Z", first - 1)), "2026-11-23");
+}
+
+#[test]
+fn both_ways_of_reading_are_one_list_and_agree_only_on_the_same_open_session() {
+    let read = |sessions: Vec<SessionFacts>, active: Option<SessionFacts>| SessionList {
+        device: Device::Known { drawer: None, active },
+        ..SessionList::of(sessions, true)
+    };
+    let ids = |list: &SessionList| list.all().map(|s| s.id.clone()).collect::<Vec<_>>();
+    let (one, two) = (session(1, "OPEN"), session(2, "OPEN"));
+    let same = read(vec![one.clone()], Some(one.clone()));
+    assert_eq!((ids(&same), same.agrees()), (vec![one.id.clone()], true));
+    let other = read(vec![one.clone()], Some(two.clone()));
+    assert_eq!((ids(&other), other.agrees()), (vec![one.id.clone(), two.id.clone()], false));
+    assert!(!read(vec![session(1, "CLOSED")], Some(one.clone())).agrees(), "the list says closed");
+    assert!(!read(vec![], Some(one)).agrees());
+    assert!(read(vec![two], None).agrees(), "the device says nothing");
+}

@@ -448,6 +448,31 @@ pub(crate) mod sample {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_reference_is_ten_characters_that_nobody_misreads() {
+        for (bits, text) in
+            [(0, "0000000000"), (1, "0000000001"), (31, "000000000Z"), (32, "0000000010"), (u64::MAX, "ZZZZZZZZZZ")]
+        {
+            let id = OpeningId::from_bits(bits);
+            assert_eq!((id.as_str(), id.to_string().as_str()), (text, text));
+            assert_eq!(OpeningId::parse(text), Some(id));
+        }
+        assert_eq!(OpeningId::from_bits(5 << 45 | 17 << 20).as_str(), "50000H0000");
+        for wrong in [
+            "",
+            "000000000",
+            "00000000000",
+            "000000000I",
+            "000000000L",
+            "000000000O",
+            "000000000U",
+            "000000000a",
+            "000000000-",
+        ] {
+            assert_eq!(OpeningId::parse(wrong), None, "{wrong}");
+        }
+    }
+
     fn one_of_each() -> Vec<Event> {
         let money = || Money { amount: "150.00".into(), currency: "USD".into() };
         let text = String::new;

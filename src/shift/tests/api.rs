@@ -112,6 +112,39 @@ fn a_total_is_answered_when_it_is_on_disk_and_not_before() {
 }
 
 #[test]
+fn another_opening_is_not_known_whatever_this_one_is_at() {
+    let unknown = Err(Refusal::NoSuchOpening);
+    let other = id(77);
+    let mut till = Till::new();
+    till.drawer_opens();
+    till.put(1, &other, "150.00");
+    assert_eq!((till.reply(1), till.phase()), (Some(&unknown), Phase::Staff));
+    till.type_keys("1042E");
+    till.put(2, &other, "150.00");
+    assert_eq!((till.reply(2), till.phase()), (Some(&unknown), Phase::Count));
+    till.type_keys("15000E");
+    till.put(3, &other, "150.00");
+    assert_eq!((till.reply(3), till.phase()), (Some(&unknown), Phase::Confirm));
+    till.type_keys("E");
+    assert_eq!(till.phase(), Phase::Saving);
+    till.put(4, &other, "150.00");
+    assert_eq!((till.reply(4), till.phase()), (Some(&unknown), Phase::Saving));
+
+    let mut ended = Till::new();
+    let opening = ended.start(1, 5);
+    ended.cancel(2, &opening);
+    ended.put(3, &other, "150.00");
+    assert_eq!(ended.reply(3), Some(&unknown));
+
+    let opening = id(5);
+    let mut resumed = Till::of(Shift::resumed(settings("USD"), opening.clone()));
+    resumed.put(1, &opening, "150.00");
+    assert_eq!(resumed.reply(1), Some(&not_now("counted already")), "after a restart");
+    resumed.put(2, &other, "150.00");
+    assert_eq!(resumed.reply(2), Some(&unknown));
+}
+
+#[test]
 fn a_total_over_the_api_replaces_what_the_keypad_was_at() {
     for typed in ["1042E", "1042E 77", "1042E 7700E", "1042E 0E"] {
         let mut till = Till::new();
