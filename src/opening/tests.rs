@@ -1446,16 +1446,16 @@ fn what_may_have_been_recorded_is_sent_again_to_the_letter_and_what_was_not_foll
 #[test]
 fn what_is_read_within_the_quiet_period_proves_no_absence() {
     let now = t0();
-    let just_before = now + WAITS.quiet_period - Duration::from_millis(1);
+    let before = now + WAITS.quiet_period - WAITS.read_every;
     let (mut open, mut count) = (unknown(now), unknown_count(now));
-    for t in [now, now + WAITS.read_every, now + WAITS.read_every * 2, just_before] {
+    for t in [now, now + WAITS.read_every, now + WAITS.read_every * 2, before] {
         assert_eq!(open.handle(t, Input::Tick), look());
         wake(&open.handle(t, Input::Read(all(vec![]))));
         assert_eq!(count.handle(t, Input::Tick), into_ledger());
         wake(&count.handle(t, lines(&ledger(&[]))));
     }
-    // Three from its end on do, and not one less.
-    let mut t = just_before + WAITS.read_every;
+    // Three from its very end on do, and not one less or more.
+    let mut t = before + WAITS.read_every;
     for _ in 1..READS_FOR_ABSENCE {
         open.handle(t, Input::Tick);
         let next = wake(&open.handle(t, Input::Read(all(vec![]))));
