@@ -148,6 +148,18 @@ fn an_earlier_count_that_goes_out_after_all_is_waited_for_and_said_when_it_does_
 }
 
 #[test]
+fn a_badge_at_an_open_register_says_that_what_is_asked_was_seen() {
+    let (mut till, opening) = saved_count();
+    till.progress(&opening, Progress::Confirmed);
+    till.seconds_pass(300);
+    till.progress(&opening, Progress::NeedsAttention(rows("TWO SESSIONS OPENED", "CALL THE MANAGER")));
+    till.when(Input::Badge("1042".into()));
+    assert_eq!(till.shows(), WELCOME);
+    till.when(Input::Badge("1042".into()));
+    assert_eq!(till.shows(), "REGISTER IS OPEN|NO NUMBER NEEDED");
+}
+
+#[test]
 fn a_question_that_is_told_again_does_not_close_a_register_that_is_open() {
     let (mut till, opening) = saved_count();
     let asked = || Progress::NeedsAttention(rows("REGISTER IS OPEN", "NOT BY THIS COUNT"));
