@@ -380,12 +380,14 @@ impl Till {
             self.tell_progress(opening, &row.event);
         }
         self.decided(row);
-        if let Event::ShiftClosed { .. } = row.event {
+        let closed = matches!(row.event, Event::ShiftClosed { .. });
+        if closed {
             self.shift_input(shift::Input::ShiftClosed);
-            self.show_what_is_asked();
-            if self.session.over(clock::now()) {
-                self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
-            }
+        }
+        // Rows may be told of in another order than they were written in: a question behind the closing is still asked.
+        self.show_what_is_asked();
+        if closed && self.session.over(clock::now()) {
+            self.shift_input(shift::Input::DrawerOpened { fresh: fresh_id() });
         }
         self.slip_due();
     }

@@ -318,13 +318,14 @@ impl Till {
     fn kept(&mut self, row: &Row) {
         self.records.take(row);
         self.decided(row);
-        if let Event::ShiftClosed { .. } = row.event {
+        let closed = matches!(row.event, Event::ShiftClosed { .. });
+        if closed {
             self.shift_input(shift::Input::ShiftClosed);
-            self.show_what_is_asked();
-            if self.session.over(self.now) {
-                let fresh = self.fresh_id();
-                self.shift_input(shift::Input::DrawerOpened { fresh });
-            }
+        }
+        self.show_what_is_asked();
+        if closed && self.session.over(self.now) {
+            let fresh = self.fresh_id();
+            self.shift_input(shift::Input::DrawerOpened { fresh });
         }
     }
 
@@ -624,7 +625,6 @@ impl Till {
         if let Some(progress) = progress_of(&row.event) {
             self.shift_input(shift::Input::Progress { opening: opening.clone(), progress });
         }
-        self.show_what_is_asked();
     }
 
     fn show_what_is_asked(&mut self) {

@@ -117,7 +117,6 @@ impl Till {
             // The person may have named one that is closed again.
             self.doubt_the_session();
         }
-        self.show_what_is_asked();
     }
 
     /// Nothing is asked about one opening any more: another one may be waiting for a person behind it.
