@@ -602,6 +602,11 @@ impl Till {
             }
             return self.opening_input(opening::Input::Resolve(resolution));
         }
+        let since = self.records.find(&opening).map(|record| &record.standing);
+        let is_asked = |s: &Standing| matches!(s, Standing::NeedsAttention { .. });
+        if since.is_some_and(|s| *s == Standing::Started || (s.is_settled() && !is_asked(s))) {
+            return self.notes.push(Note::NotDecided);
+        }
         let machine = Opening::resume(opening.clone(), &history, WAITS, &self.house.rules, self.now);
         let Some(mut machine) = machine.filter(|machine| machine.may_resolve(&resolution).is_ok()) else {
             return self.notes.push(Note::NotDecided);

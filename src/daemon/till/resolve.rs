@@ -77,6 +77,10 @@ impl Till {
         }
         // The history was read before Shopify was: the opening may have been settled since.
         let since = self.records.find(&opening).map(|record| &record.standing);
+        if since.is_some_and(|standing| *standing == Standing::Started) {
+            // On disk, and this till has not heard of it: what is decided now would be overtaken by its first attempt.
+            return refuse(reply, not_now("its count is being saved: try again"));
+        }
         if since.is_some_and(|s| s.is_settled() && !matches!(s, Standing::NeedsAttention { .. })) {
             return refuse(reply, not_now("it is settled already"));
         }
