@@ -58,7 +58,7 @@ fn the_smooth_run_and_the_worst_faults_end_as_they_must_without_trouble() {
 #[ignore = "takes minutes; the worst faults are played above"]
 fn every_fault_that_can_be_named_is_told_and_ends_as_it_must() {
     let folder = tempfile::tempdir().unwrap();
-    let list = run(&["demo", "--fault", "help"]);
+    let list = run(&["demo", "--fault", "list"]);
     let text = format!("{}{}", list.stdout, list.stderr);
     let names: Vec<&str> = drawerbridge_hil::admin::Fault::NAMES.iter().map(|(name, _)| *name).chain(["api-down"]).collect();
     assert!(names.len() > 35 && names.iter().all(|name| text.contains(name)), "{text}");
