@@ -5,7 +5,7 @@ use super::records::Records;
 use crate::{
     journal::Row,
     opening::record::Record,
-    shift::event::{Decision, Event, OpeningId, StartedBy, sample},
+    shift::event::{Decision, Event, OpeningId, SessionFacts, StartedBy, sample},
 };
 
 fn row(id: u64, event: Event) -> Row {
@@ -23,6 +23,10 @@ fn slip(kind: &str) -> Event {
 
 fn printed(kind: &str) -> Event {
     Event::SlipPrinted { kind: kind.into(), proof: "GS r".into() }
+}
+
+fn asked(kind: &str, session: Option<SessionFacts>) -> Event {
+    Event::OpeningNeedsAttention { kind: kind.into(), why: "x".into(), prompt: Default::default(), session }
 }
 
 fn ids(records: &Records) -> Vec<OpeningId> {
@@ -58,14 +62,9 @@ fn a_slip_that_waits_for_paper_is_still_owed_when_the_next_opening_begins() {
 
 #[test]
 fn what_needs_a_person_is_kept_behind_later_openings_until_one_is_confirmed() {
-    let asked = Event::OpeningNeedsAttention {
-        kind: "attempts_used_up".into(),
-        why: "x".into(),
-        prompt: Default::default(),
-        session: None,
-    };
+    let question = asked("attempts_used_up", None);
     let mut records = Records::new([], false);
-    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), asked] {
+    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), question] {
         records.take(&row(1, event));
     }
     records.take(&row(2, started()));
@@ -78,12 +77,7 @@ fn what_needs_a_person_is_kept_behind_later_openings_until_one_is_confirmed() {
 
 #[test]
 fn a_session_that_a_person_linked_is_kept_to_be_watched_until_a_later_count_is_confirmed() {
-    let asked = Event::OpeningNeedsAttention {
-        kind: "foreign_session".into(),
-        why: "x".into(),
-        prompt: Default::default(),
-        session: Some(sample::session(9, "OPEN")),
-    };
+    let question = asked("foreign_session", Some(sample::session(9, "OPEN")));
     let linked = Event::OpeningResolved {
         by: "Kim".into(),
         why: "x".into(),
@@ -91,7 +85,7 @@ fn a_session_that_a_person_linked_is_kept_to_be_watched_until_a_later_count_is_c
         session: Some(sample::session(9, "OPEN")),
     };
     let mut records = Records::new([], false);
-    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), asked] {
+    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), question] {
         records.take(&row(1, event));
     }
     records.take(&row(2, started()));
@@ -126,12 +120,7 @@ fn an_opening_that_was_given_up_since_does_not_close_the_session_of_the_one_befo
 
 #[test]
 fn an_earlier_count_that_is_sent_again_is_kept_until_its_session_is_closed() {
-    let asked = Event::OpeningNeedsAttention {
-        kind: "ambiguous".into(),
-        why: "x".into(),
-        prompt: Default::default(),
-        session: Some(sample::session(8, "CLOSED")),
-    };
+    let question = asked("ambiguous", Some(sample::session(8, "CLOSED")));
     let session = sample::session(9, "OPEN");
     let decided = Event::OpeningResolved {
         by: "Kim".into(),
@@ -140,7 +129,7 @@ fn an_earlier_count_that_is_sent_again_is_kept_until_its_session_is_closed() {
         session: Some(session.clone()),
     };
     let mut records = Records::new([], false);
-    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), asked] {
+    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), question] {
         records.take(&row(1, event));
     }
     records.take(&row(2, started()));
@@ -155,12 +144,7 @@ fn an_earlier_count_that_is_sent_again_is_kept_until_its_session_is_closed() {
 
 #[test]
 fn two_sessions_of_one_count_are_not_over_with_the_next_confirmed_count() {
-    let alarm = Event::OpeningNeedsAttention {
-        kind: "duplicate".into(),
-        why: "x".into(),
-        prompt: Default::default(),
-        session: Some(sample::session(8, "CLOSED")),
-    };
+    let alarm = asked("duplicate", Some(sample::session(8, "CLOSED")));
     let mut records = Records::new([], false);
     for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), sample::confirmed(), alarm] {
         records.take(&row(1, event));
