@@ -208,7 +208,7 @@ fn seen_before(preflight: &Preflight) -> Vec<String> {
             let others: Vec<&str> = shared_with.iter().map(|id| short(id)).collect();
             format!("before it: {}, shared with {}", short(drawer), others.join(", "))
         }
-        None => "before it: Shopify shows no drawer for this device".to_owned(),
+        None => "before it: no drawer of this device was seen at Shopify".to_owned(),
     });
     let clock = skew_s.map(|s| match s {
         0 => "this PC's clock agrees with Shopify's".to_owned(),
