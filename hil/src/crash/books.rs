@@ -279,7 +279,41 @@ impl Books {
         for (id, opening) in &openings {
             opening.check(world, id).map_err(|why| format!("opening {id}: {why}"))?;
         }
+        self.check_devices()?;
         Ok(self.tally(&openings, world))
+    }
+
+    /// No device had two openings at a time with an attempt that may have run and was not resolved.
+    fn check_devices(&self) -> Result<(), String> {
+        let mut devices: BTreeMap<&str, String> = BTreeMap::new();
+        let mut in_doubt: BTreeMap<String, &str> = BTreeMap::new();
+        for row in &self.rows {
+            let Some(id) = row.opening.as_deref() else { continue };
+            match row.name.as_str() {
+                "opening.counted" => {
+                    devices.insert(id, text(&row.json()["point_of_sale_device_id"]));
+                }
+                // That a session is open already leaves open whose it is.
+                "opening.sending" | "opening.unknown" => {
+                    let device = devices.get(id).filter(|device| !device.is_empty());
+                    let device = device.ok_or_else(|| format!("row {} is of opening {id}, which has no device", row.seq))?;
+                    if let Some(other) = in_doubt.insert(device.clone(), id).filter(|other| *other != id) {
+                        let seq = row.seq;
+                        return Err(format!("row {seq} leaves opening {id} in doubt, and {other} of {device} is so still"));
+                    }
+                }
+                "opening.not_sent"
+                | "opening.absent"
+                | "opening.confirmed"
+                | "opening.refused"
+                | "opening.recorded"
+                | "opening.needs_attention"
+                | "opening.stale"
+                | "opening.resolved" => in_doubt.retain(|_, of| *of != id),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn tally(&self, openings: &BTreeMap<String, Opening>, world: &World) -> Tally {
@@ -467,7 +501,8 @@ mod tests {
     }
 
     fn counted(amount: &str) -> Row {
-        row(1, "opening.counted", json!({"balance": {"amount": amount, "currency": "USD"}}))
+        let balance = json!({"amount": amount, "currency": "USD"});
+        row(1, "opening.counted", json!({"balance": balance, "point_of_sale_device_id": "gid/device/1"}))
     }
 
     fn sending(amount: &str) -> Row {
@@ -533,6 +568,43 @@ mod tests {
         wrong(std::slice::from_ref(&intent), &[], "never counted");
         let refused = row(4, "opening.refused", json!({}));
         wrong(&[count, intent, refused], &[session(1, "150.00")], "refused, and");
+    }
+
+    #[test]
+    fn two_openings_of_one_device_in_doubt_at_once_are_found() {
+        let of = |id: &str, name: &str, device: u64| {
+            let body = json!({"attempt": 1, "point_of_sale_device_id": format!("gid/device/{device}")});
+            Row { opening: Some(id.into()), ..row(1, name, body) }
+        };
+        let day = |second: u64, between: &[&str]| {
+            let mut rows = vec![of(ID, "opening.counted", 1), of("0000000002", "opening.counted", second)];
+            rows.extend(between.iter().map(|name| of(ID, name, 1)));
+            rows.push(of("0000000002", "opening.sending", second));
+            books(rows).check_devices()
+        };
+        for in_doubt in [
+            &["opening.sending"][..],
+            &["opening.sending", "opening.unknown"],
+            &["opening.sending", "opening.not_sent", "opening.sending"],
+            &["opening.sending", "opening.absent", "opening.sending", "opening.unknown"],
+            &["opening.needs_attention", "opening.resolved", "opening.sending", "slip.sending", "slip.printed"],
+        ] {
+            let why = day(1, in_doubt).unwrap_err();
+            assert!(why.contains("opening 0000000002 in doubt") && why.contains(ID), "{in_doubt:?}: {why}");
+            day(2, in_doubt).expect("another device");
+        }
+        for end in ["confirmed", "refused", "recorded", "absent", "not_sent", "needs_attention", "resolved", "stale"] {
+            day(1, &["opening.sending", "opening.unknown", &format!("opening.{end}")]).expect(end);
+        }
+        let mut whole = books(vec![of(ID, "opening.counted", 1), of(ID, "opening.sending", 1)]);
+        whole.rows.extend([of("0000000002", "opening.counted", 1), of("0000000002", "opening.unknown", 1)]);
+        for row in whole.rows.iter_mut().filter(|row| row.name == "opening.counted") {
+            row.body = counted("150.00").body;
+        }
+        for row in whole.rows.iter_mut().filter(|row| row.name == "opening.sending") {
+            row.body = sending("150.00").body;
+        }
+        assert!(whole.check(&world(vec![])).unwrap_err().contains("in doubt"), "it is one of the checks");
     }
 
     #[test]
