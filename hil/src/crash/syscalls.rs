@@ -1,11 +1,14 @@
 //! The daemon ends, or is refused, at every system call that leaves something behind, from the drawer's opening over the count,
 //! the session and the proven slip to the ordered end of the process.
 //!
-//! Reference runs under `strace` list these calls; what all of them have in common are the points. Then each of them has a run of its own, on a fresh till, for each of:
+//! Reference runs under `strace` list these calls: the points. Then each of them has a run of its own, on a fresh till, for each
+//! of:
 //! - **before**: SIGKILL when the call is entered. The kernel sees the signal before it begins: the call is not carried out.
 //! - **after**: the call is carried out and its return is held back (`delay_exit`); then SIGKILL. The thread that called has
 //!   not seen the result; the other threads had some milliseconds to go on.
 //! - **EIO**, **ENOSPC**, **EINTR**: the call is not carried out and fails with this error, once.
+//! - **EIO that stays**, **ENOSPC that stays**, for calls on the journal's files: this call and all like it on the same file
+//!   fail until the process ends, and again in the run that follows ([`stays`]).
 //! - **cut short**, for every write to the journal: the limit on the size of files (`RLIMIT_FSIZE`, with SIGXFSZ ignored) is
 //!   put into the middle of the write. The kernel writes the first half and says so, refuses the rest with EFBIG, and goes on
 //!   refusing until the limit is taken away: a disk that fills in the middle of a page, without a disk to fill.
@@ -13,10 +16,17 @@
 //! After each, the daemon is started again without a tracer, goes on until everything settles, and everything is held against
 //! everything (`books`).
 //!
+//! ## Points that only some runs have
+//! A picture is drawn once more, a connection is closed by whoever was quicker: not every reference run has the same calls.
+//! What one of them has is struck at, too. A run that does not come to such a point has proven nothing about it, and failed
+//! in nothing: it is counted, and named.
+//!
 //! ## What is left out
 //! A faked short count (`retval=`) for terminals and connections would be a kernel that lies: it says "half" and has sent
 //! nothing. Their buffers take all that a daemon sends in a run, so an honest half cannot be had. Writes through the shared
 //! memory of `-shm` are no calls. Wake-ups between threads (eventfd) leave nothing behind.
+mod stays;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     ffi::OsString,
@@ -39,7 +49,7 @@ use super::{
     kill::play,
     rng::Rng,
     till::{Confirming, CrashTill, LOOK, RARELY, send},
-    trace::{self, Point, Target, Tracer},
+    trace::{self, Lasting, Point, Target, Tracer},
 };
 use crate::{
     bench::{BenchSpec, config::STAFF, daemon::Daemon, lock, now, patiently},
@@ -62,12 +72,14 @@ const DEAD: Duration = Duration::from_secs(5);
 const HELD_BACK: &str = "delay_exit=20000000";
 /// A point that a run does not reach (a picture was drawn once less) is tried so often.
 const TRIES: u32 = 4;
+/// The same for a point that only some runs have.
+const SOME_TRIES: u32 = 3;
 /// With so many failures it is known that something is wrong.
 const ENOUGH: usize = 6;
 /// A shell that ignores SIGXFSZ and becomes the daemon.
 const IGNORING_XFSZ: [&str; 3] = ["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""];
 
-/// Reference runs: what all of them do is struck at.
+/// Reference runs: what any of them does is struck at.
 const REFERENCES: usize = 3;
 
 /// How much is struck.
@@ -93,14 +105,30 @@ enum Strike {
     Error(&'static str),
     /// A limit on the size of files in the middle of this write.
     Short,
+    /// An error for this call and all that follow.
+    Stays(&'static str),
 }
 
-const STRIKES: [Strike; 6] =
-    [Strike::Before, Strike::After, Strike::Error("EIO"), Strike::Error("ENOSPC"), Strike::Error("EINTR"), Strike::Short];
+const STRIKES: [Strike; 8] = [
+    Strike::Before,
+    Strike::After,
+    Strike::Error("EIO"),
+    Strike::Error("ENOSPC"),
+    Strike::Error("EINTR"),
+    Strike::Short,
+    Strike::Stays("EIO"),
+    Strike::Stays("ENOSPC"),
+];
 
 impl Strike {
     fn fits(self, point: &Point) -> bool {
-        self != Self::Short || (point.place.is_some() && matches!(&point.target, Target::Named(n) if n.ends_with("-wal")))
+        let on = |files: &[&str]| matches!(&point.target, Target::Named(name) if files.contains(&name.as_str()));
+        match self {
+            Self::Stays(_) => on(&stays::FILES),
+            Self::Before | Self::After | Self::Error(_) | Self::Short if stays::is_from_the_start(point) => false,
+            Self::Short => point.place.is_some() && on(&["journal.db-wal"]),
+            Self::Before | Self::After | Self::Error(_) => true,
+        }
     }
 }
 
@@ -111,6 +139,7 @@ impl fmt::Display for Strike {
             Self::After => f.write_str("after"),
             Self::Error(errno) => f.write_str(errno),
             Self::Short => f.write_str("cut short"),
+            Self::Stays(errno) => write!(f, "{errno} that stays"),
         }
     }
 }
@@ -121,22 +150,41 @@ pub struct SyscallReport {
     seed: u64,
     /// Calls of the reference run, by thread, call and target.
     groups: BTreeMap<String, u64>,
+    /// Of all reference runs.
     points: u64,
+    /// Of only some.
     sometimes: u64,
     runs: u64,
-    /// Runs by strike: reached, and all.
-    strikes: BTreeMap<Strike, (u64, u64)>,
+    /// Runs at points of all reference runs, and at others.
+    strikes: BTreeMap<Strike, [Reached; 2]>,
     /// Ended by itself after an error, by its exit status.
     ended: BTreeMap<String, u64>,
+    /// What a start became whose journal fails from its first call on.
+    restarts: BTreeMap<String, u64>,
     unreached: BTreeSet<String>,
+    /// The same for points of only some runs.
+    unreached_sometimes: BTreeSet<String>,
     tally: Tally,
     took: Duration,
     /// What must not be.
     pub failures: Vec<Failure>,
 }
 
+/// Of so many runs, so many came to their point.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reached {
+    reached: u64,
+    all: u64,
+}
+
+impl fmt::Display for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.reached, self.all)
+    }
+}
+
 impl SyscallReport {
-    /// Nothing was wrong, and every point was reached.
+    /// Nothing was wrong, and every point that all reference runs have was reached.
     #[must_use]
     pub fn ok(&self) -> bool {
         self.failures.is_empty() && self.unreached.is_empty() && self.runs > 0
@@ -154,10 +202,14 @@ impl fmt::Display for SyscallReport {
         let t = &self.tally;
         write!(f, "syscalls: seed {}: {} points", self.seed, grouped(self.points))?;
         if self.sometimes > 0 {
-            write!(f, " (and {} that only some runs have)", self.sometimes)?;
+            write!(f, " and {} that only some runs have", self.sometimes)?;
         }
-        for (strike, (reached, all)) in &self.strikes {
-            write!(f, ", {strike} {reached}/{all}")?;
+        f.write_str("; reached")?;
+        for (n, (strike, [always, sometimes])) in self.strikes.iter().enumerate() {
+            write!(f, "{} {strike} {always}", if n == 0 { "" } else { "," })?;
+            if sometimes.all > 0 {
+                write!(f, " and {sometimes}")?;
+            }
         }
         write!(f, ", {} s; ", self.took.as_secs())?;
         if !self.failures.is_empty() {
@@ -180,12 +232,21 @@ impl fmt::Display for SyscallReport {
             grouped(t.not_proven),
         )?;
         if self.ended.is_empty() {
-            return f.write_str(" never");
+            f.write_str(" never")?;
         }
         for (n, (status, times)) in self.ended.iter().enumerate() {
             write!(f, "{} {times} times with {status}", if n == 0 { "" } else { "," })?;
         }
-        Ok(())
+        if !self.restarts.is_empty() {
+            f.write_str("; started with an error that stays")?;
+        }
+        for (n, (what, times)) in self.restarts.iter().enumerate() {
+            write!(f, "{} {times} times {what}", if n == 0 { "" } else { "," })?;
+        }
+        if !self.unreached_sometimes.is_empty() {
+            write!(f, "\n  {} were not reached, at points that only some runs have:", self.unreached_sometimes.len())?;
+        }
+        self.unreached_sometimes.iter().try_for_each(|point| write!(f, "\n    {point}"))
     }
 }
 
@@ -209,9 +270,11 @@ pub async fn run(options: &SyscallOptions) -> Result<SyscallReport, String> {
     for _ in 0..REFERENCES {
         runs.push(reference(options).await.map_err(|why| format!("the reference run: {why}"))?);
     }
-    let (points, sometimes) = of_every_run(runs);
-    let mut report =
-        SyscallReport { seed: options.seed, points: points.len() as u64, sometimes, ..SyscallReport::default() };
+    let mut points = of_all_runs(&runs);
+    let sometimes = points.iter().filter(|point| !point.always).count() as u64;
+    let all = points.len() as u64;
+    let mut report = SyscallReport { seed: options.seed, points: all - sometimes, sometimes, ..SyscallReport::default() };
+    points.extend(stays::from_the_start(options).await.map_err(|why| format!("the reference start: {why}"))?);
     for point in &points {
         let Point { thread, call, target, .. } = point;
         let about = match target {
@@ -257,15 +320,17 @@ struct Shared {
     progress: Progress,
 }
 
-/// The points that every run has, and how many only some have: a picture drawn once more, a connection closed by whoever was
-/// quicker.
-fn of_every_run(mut runs: Vec<Vec<Point>>) -> (Vec<Point>, u64) {
-    let first = runs.pop().unwrap_or_default();
-    let all = first.len().max(runs.iter().map(Vec::len).max().unwrap_or(0));
+/// The points of all runs, in the order of the first that has them, with a word on whether every run has them.
+fn of_all_runs(runs: &[Vec<Point>]) -> Vec<Point> {
     let same = |a: &Point, b: &Point| (&a.thread, &a.call, &a.target, a.number) == (&b.thread, &b.call, &b.target, b.number);
-    let points: Vec<Point> = first.into_iter().filter(|p| runs.iter().all(|run| run.iter().any(|q| same(p, q)))).collect();
-    let sometimes = (all - points.len()) as u64;
-    (points, sometimes)
+    let mut points: Vec<Point> = Vec::new();
+    for point in runs.iter().flatten() {
+        if !points.iter().any(|known| same(known, point)) {
+            let always = runs.iter().all(|run| run.iter().any(|other| same(other, point)));
+            points.push(Point { always, ..point.clone() });
+        }
+    }
+    points
 }
 
 /// So many of them, in equal steps from a place that the seed chooses.
@@ -283,13 +348,13 @@ async fn work(shared: Arc<Shared>, tries: u32) {
         let next = lock(&shared.queue).pop_front();
         let Some((strike, point)) = next else { return };
         let mut result = Ok(Done::default());
-        for _ in 0..tries {
+        for _ in 0..if point.always { tries } else { SOME_TRIES } {
             result = one(&shared.options, strike, &point).await;
             if result.as_ref().map_or(true, |done| done.reached) {
                 break;
             }
         }
-        if tries < TRIES && result.as_ref().is_ok_and(|done| !done.reached) {
+        if tries < TRIES && point.always && result.as_ref().is_ok_and(|done| !done.reached) {
             lock(&shared.again).push_back((strike, point));
             continue;
         }
@@ -301,8 +366,9 @@ async fn work(shared: Arc<Shared>, tries: u32) {
 fn note(shared: &Shared, strike: Strike, point: &Point, result: Result<Done, (String, PathBuf)>) {
     let mut report = lock(&shared.report);
     report.runs += 1;
-    let (reached, all) = report.strikes.entry(strike).or_default();
-    *all += 1;
+    let runs = &mut report.strikes.entry(strike).or_default()[usize::from(!point.always)];
+    runs.all += 1;
+    runs.reached += u64::from(result.as_ref().is_ok_and(|done| done.reached));
     let done = match result {
         Ok(done) => done,
         Err((what, folder)) => {
@@ -316,12 +382,15 @@ fn note(shared: &Shared, strike: Strike, point: &Point, result: Result<Done, (St
             return;
         }
     };
-    *reached += u64::from(done.reached);
     if !done.reached {
-        report.unreached.insert(format!("{strike}, {point}"));
+        let unreached = if point.always { &mut report.unreached } else { &mut report.unreached_sometimes };
+        unreached.insert(format!("{strike}, {point}"));
     }
     if let Some(status) = done.ended {
         *report.ended.entry(status).or_default() += 1;
+    }
+    if let Some(what) = done.restart {
+        *report.restarts.entry(what).or_default() += 1;
     }
     report.tally = report.tally.and(done.tally);
 }
@@ -331,6 +400,8 @@ fn note(shared: &Shared, strike: Strike, point: &Point, result: Result<Done, (St
 struct Done {
     reached: bool,
     ended: Option<String>,
+    /// What became of the start with an error that stays.
+    restart: Option<String>,
     tally: Tally,
 }
 
@@ -434,6 +505,7 @@ async fn one(options: &SyscallOptions, strike: Strike, point: &Point) -> Result<
         Strike::Before | Strike::After => killed(&mut till, &count, strike, point).await,
         Strike::Error(errno) => refused(&mut till, &count, errno, point).await,
         Strike::Short => cut_short(&mut till, &count, point).await,
+        Strike::Stays(errno) => stays::played(&mut till, &count, errno, point).await,
     };
     let result = match result {
         Ok(done) => afterwards(&mut till, &count).await.map(|tally| Done { tally, ..done }),
@@ -449,7 +521,7 @@ async fn killed(till: &mut CrashTill, count: &Count, strike: Strike, point: &Poi
     let pid = started(till, &[]).await?;
     let dir = till.bench.dir().to_path_buf();
     let what = if strike == Strike::Before { "signal=KILL" } else { HELD_BACK };
-    let tracer = Tracer::strike(pid, &dir, point, what, &dir.join("strace.txt")).await?;
+    let tracer = Tracer::strike(pid, &dir, point, (what, Lasting::Once), &dir.join("strace.txt")).await?;
     {
         let held = async { if strike == Strike::Before { std::future::pending().await } else { tracer.struck().await } };
         tokio::pin!(held);
@@ -480,7 +552,8 @@ async fn killed(till: &mut CrashTill, count: &Count, strike: Strike, point: &Poi
 async fn refused(till: &mut CrashTill, count: &Count, errno: &str, point: &Point) -> Result<Done, String> {
     let pid = started(till, &[]).await?;
     let dir = till.bench.dir().to_path_buf();
-    let tracer = Tracer::strike(pid, &dir, point, &format!("error={errno}"), &dir.join("strace.txt")).await?;
+    let what = format!("error={errno}");
+    let tracer = Tracer::strike(pid, &dir, point, (&what, Lasting::Once), &dir.join("strace.txt")).await?;
     let mut ended = tokio::select! {
         _ = cashier(till, count) => false,
         () = until_dead(pid) => true,
@@ -514,7 +587,7 @@ async fn finish(till: &mut CrashTill, pid: i32, by_itself: bool, reached: bool) 
     }
     let status = till.ended_with_a_code().await?;
     let ended = by_itself.then(|| format!("exit code {status}"));
-    Ok(Done { reached, ended, tally: Tally::default() })
+    Ok(Done { reached, ended, ..Done::default() })
 }
 
 async fn cut_short(till: &mut CrashTill, count: &Count, point: &Point) -> Result<Done, String> {
@@ -585,5 +658,44 @@ fn is_dead(pid: i32) -> bool {
 async fn until_dead(pid: i32) {
     while !is_dead(pid) {
         sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(call: &str, number: u32) -> Point {
+        let (thread, target) = ("journal".to_owned(), Target::Named("journal.db-wal".to_owned()));
+        Point { thread, call: call.to_owned(), target, number, place: None, always: true }
+    }
+
+    #[test]
+    fn what_only_one_reference_run_has_is_struck_at_and_told_from_the_rest() {
+        let runs = [vec![point("fsync", 1), point("write", 1)], vec![point("fsync", 1), point("fsync", 2)]];
+        let all: Vec<_> = of_all_runs(&runs).into_iter().map(|p| (p.call, p.number, p.always)).collect();
+        assert_eq!(all, [("fsync".into(), 1, true), ("write".into(), 1, false), ("fsync".into(), 2, false)]);
+    }
+
+    #[test]
+    fn only_a_point_of_every_run_must_be_reached_and_the_others_are_named() {
+        let shared = Shared {
+            options: SyscallOptions { runs: None, only: None, seed: 7, jobs: 1, program: PathBuf::new() },
+            queue: Mutex::default(),
+            again: Mutex::default(),
+            report: Mutex::default(),
+            progress: Progress::new("test", 3),
+        };
+        let reached = Done { reached: true, ..Done::default() };
+        note(&shared, Strike::Before, &point("fsync", 1), Ok(reached));
+        note(&shared, Strike::Before, &Point { always: false, ..point("write", 9) }, Ok(Done::default()));
+        let said = lock(&shared.report).to_string();
+        assert!(lock(&shared.report).ok() && said.contains("before 1/1 and 0/1"), "{said}");
+        assert!(
+            said.contains("1 were not reached") && said.ends_with("before, journal: write 9 on journal.db-wal"),
+            "{said}"
+        );
+        note(&shared, Strike::Before, &point("fsync", 2), Ok(Done::default()));
+        assert!(!lock(&shared.report).ok() && lock(&shared.report).to_string().contains("before 1/2 and 0/1"));
     }
 }

@@ -6,7 +6,7 @@
 //! what the call is about, and a number; the tracer is attached to that one thread, sees only calls about that path, and its
 //! count begins when the drawer is about to open.
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fmt, fs,
     path::{Path, PathBuf},
@@ -59,6 +59,8 @@ pub(super) struct Point {
     pub(super) number: u32,
     /// For `pwrite64`: where it begins and how much it writes.
     pub(super) place: Option<(u64, u64)>,
+    /// Every run has it that was looked at.
+    pub(super) always: bool,
 }
 
 impl fmt::Display for Point {
@@ -70,6 +72,14 @@ impl fmt::Display for Point {
             Target::Socket => write!(f, "{thread}: {call} {number} on a connection"),
         }
     }
+}
+
+/// For how long a call is struck at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lasting {
+    Once,
+    /// And every call like it that follows.
+    On,
 }
 
 /// A tracer at work.
@@ -85,9 +95,16 @@ impl Tracer {
     }
 
     /// Strikes at one point. `what`: `signal=KILL`, `error=EIO`, `delay_exit=…` in the words of `strace`.
-    pub(super) async fn strike(pid: i32, dir: &Path, point: &Point, what: &str, output: &Path) -> Result<Self, String> {
+    pub(super) async fn strike(
+        pid: i32,
+        dir: &Path,
+        point: &Point,
+        (what, lasting): (&str, Lasting),
+        output: &Path,
+    ) -> Result<Self, String> {
         let tid = thread(pid, &point.thread).await?;
-        let inject = format!("inject={}:{what}:when={}", point.call, point.number);
+        let on = if lasting == Lasting::On { "+" } else { "" };
+        let inject = format!("inject={}:{what}:when={}{on}", point.call, point.number);
         let trace = format!("trace={}", point.call);
         let mut args: Vec<OsString> = ["-e", &trace, "-e", &inject, "-p", &tid.to_string()].map(OsString::from).to_vec();
         let path = match &point.target {
@@ -138,8 +155,7 @@ impl Tracer {
 
     /// Whether it has changed a call, or made one late.
     pub(super) fn has_struck(&self) -> bool {
-        let text = self.text();
-        text.contains("(INJECTED)") || text.contains("(DELAYED)")
+        has_struck(&self.output)
     }
 
     /// Until it has.
@@ -161,6 +177,30 @@ impl Tracer {
         }
         Ok(self.text())
     }
+}
+
+/// Whether the tracer that writes there has changed a call, or made one late.
+pub(super) fn has_struck(output: &Path) -> bool {
+    let text = fs::read_to_string(output).unwrap_or_default();
+    text.contains("(INJECTED)") || text.contains("(DELAYED)")
+}
+
+/// The words before a program that let a tracer follow all of it from its first call on. The process stays the program's own.
+pub(super) fn from_the_start(output: &Path) -> Vec<OsString> {
+    let mut words: Vec<OsString> = [PROGRAM, "-D", "-f", "-qq", "-o"].map(OsString::from).to_vec();
+    words.push(output.into());
+    words.extend(["-yy", "-s", "8", "-e", &format!("trace={EFFECTFUL}")].map(OsString::from));
+    words
+}
+
+/// The same, and such a call on these files fails, each time.
+pub(super) fn failing_from_the_start(call: &str, errno: &str, files: &[PathBuf], output: &Path) -> Vec<OsString> {
+    let mut words = from_the_start(output);
+    // The last one counts.
+    words
+        .extend(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:error={errno}:when=1+")].map(OsString::from));
+    words.extend(files.iter().flat_map(|file| [OsString::from("-P"), file.into()]));
+    words
 }
 
 /// The number of a thread by its name. A thread names itself, a moment after it was made.
@@ -210,9 +250,22 @@ pub(super) fn points(
         let number = counts.entry((thread.clone(), call.to_owned(), target.clone())).or_default();
         *number += 1;
         let place = (call == "pwrite64").then(|| place(args)).flatten();
-        points.push(Point { thread: thread.clone(), call: call.to_owned(), target, number: *number, place });
+        points.push(Point { thread: thread.clone(), call: call.to_owned(), target, number: *number, place, always: true });
     }
     Ok(points)
+}
+
+/// Which calls a followed run made on which of these files of the folder.
+pub(super) fn kinds(text: &str, dir: &Path, files: &[&str]) -> BTreeSet<(String, String)> {
+    let mut kinds = BTreeSet::new();
+    for (_, call, args) in text.lines().filter_map(call) {
+        if let Some(Target::Named(name)) = target(args, dir, &BTreeMap::new())
+            && files.contains(&name.as_str())
+        {
+            kinds.insert((call.to_owned(), name));
+        }
+    }
+    kinds
 }
 
 /// `123  write(4</x>, "…", 8) = 8` → 123, `write`, the rest.
@@ -300,6 +353,13 @@ mod tests {
             ]
         );
         assert_eq!((points[1].place, points[3].place), (Some((28_872, 24)), Some((28_896, 4_096))));
+    }
+
+    #[test]
+    fn the_kinds_of_calls_on_the_journal_are_told() {
+        let kinds = kinds(TRACE, Path::new("/r"), &["journal.db", "journal.db-wal"]);
+        let of_log = |call: &str| (call.to_owned(), "journal.db-wal".to_owned());
+        assert_eq!(kinds, [of_log("fsync"), of_log("pwrite64")].into());
     }
 
     #[test]
