@@ -154,6 +154,8 @@ pub struct SyscallReport {
     points: u64,
     /// Of only some.
     sometimes: u64,
+    /// Kinds of calls on the journal's files from a start on.
+    kinds: u64,
     runs: u64,
     /// Runs at points of all reference runs, and at others.
     strikes: BTreeMap<Strike, [Reached; 2]>,
@@ -204,7 +206,7 @@ impl fmt::Display for SyscallReport {
         if self.sometimes > 0 {
             write!(f, " and {} that only some runs have", self.sometimes)?;
         }
-        f.write_str("; reached")?;
+        write!(f, ", {} kinds of calls of a start; reached", grouped(self.kinds))?;
         for (n, (strike, [always, sometimes])) in self.strikes.iter().enumerate() {
             write!(f, "{} {strike} {always}", if n == 0 { "" } else { "," })?;
             if sometimes.all > 0 {
@@ -274,7 +276,9 @@ pub async fn run(options: &SyscallOptions) -> Result<SyscallReport, String> {
     let sometimes = points.iter().filter(|point| !point.always).count() as u64;
     let all = points.len() as u64;
     let mut report = SyscallReport { seed: options.seed, points: all - sometimes, sometimes, ..SyscallReport::default() };
-    points.extend(stays::from_the_start(options).await.map_err(|why| format!("the reference start: {why}"))?);
+    let kinds = stays::from_the_start(options).await.map_err(|why| format!("the reference start: {why}"))?;
+    report.kinds = kinds.len() as u64;
+    points.extend(kinds);
     for point in &points {
         let Point { thread, call, target, .. } = point;
         let about = match target {
