@@ -3,6 +3,7 @@
 //! Shopify's to give when this PC's clock is wrong; the three decisions that do need a right clock are pinned at the end.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may stop the test")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it looks for")]
+#![allow(clippy::print_stdout, reason = "a proof says what it walked")]
 mod walk;
 
 use std::time::Duration;
@@ -85,11 +86,17 @@ fn a_jump_in_any_state_of_the_submission_changes_no_decision() {
             walked += 1;
         }
     }
+    println!(
+        "clock_jumps: {} states × {} jumps = {walked} walks, each with the decisions of a right clock",
+        states().len(),
+        jumps().len()
+    );
     assert!(walked > 1_500, "{walked}");
 }
 
 #[test]
 fn a_jump_while_the_daemon_is_down_changes_no_decision_after_the_restart() {
+    let mut restarts = 0;
     for (state, story, at) in states() {
         let Some(mut plain) = state.restarted(story.rule) else { continue };
         let plain = decisions(&plain.goes_on());
@@ -97,8 +104,11 @@ fn a_jump_while_the_daemon_is_down_changes_no_decision_after_the_restart() {
             let mut jumped = state.restarted(story.rule).unwrap();
             jumped.jump(seconds);
             same(&plain, &decisions(&jumped.goes_on()), &story, at, name);
+            restarts += 1;
         }
     }
+    println!("clock_jumps: {restarts} restarts after a jump, each with the decisions of a right clock");
+    assert!(restarts > 1_000, "{restarts}");
 }
 
 #[test]
@@ -256,6 +266,7 @@ fn a_jump_in_any_state_of_the_operators_machine_changes_nothing_but_the_counts_t
             assert_eq!(plain, jumped, "before input {at} ({input:?}) the clock jumps {name}");
         }
     }
+    println!("clock_jumps: operator's machine: {} inputs × {} jumps, the same day", day.len(), jumps().len());
 }
 
 // --- what does need a right clock, by design
