@@ -1,9 +1,10 @@
 //! What must be true when a run is over, by what the shop itself has and saw.
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 use drawerbridge::{
+    journal::Row,
     opening::OnForeign,
-    shift::event::{Event, SessionFacts},
+    shift::event::{Counted, Decision, Event, Money, OpeningId, SessionFacts},
 };
 use drawerbridge_hil::admin::{RequestRow, SessionRow};
 use serde_json::Value;
@@ -14,8 +15,9 @@ use super::{
 };
 
 /// Everything that is wrong with this run.
-pub async fn check(run: &Run<'_>, end: &End) -> Vec<String> {
-    let mut wrong = Vec::new();
+pub async fn check(run: &mut Run<'_>, end: &End) -> Vec<String> {
+    let mut wrong = two_in_doubt(&run.rows());
+    let run = &*run;
     let reference = format!("[db:{}]", run.id);
     let sessions = run.desk.api.sessions();
     let ours: Vec<&SessionRow> =
@@ -46,6 +48,60 @@ fn confirmation(run: &Run<'_>, end: &End, ours: &[&SessionRow], wrong: &mut Vec<
         }
         End::Refused(_) | End::Recorded | End::Stale | End::GivenUp | End::Asked(_) => {}
     }
+}
+
+/// Two openings of one device must not be in doubt at once: the journal's rows, one after the other, say which are.
+pub fn two_in_doubt(rows: &[Row]) -> Vec<String> {
+    let (mut devices, mut in_doubt, mut wrong) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for row in rows {
+        let Some(opening) = &row.opening else { continue };
+        let begins = match &row.event {
+            Event::OpeningCounted(counted) => {
+                devices.insert(opening, &counted.point_of_sale_device_id);
+                true
+            }
+            Event::OpeningSending { .. } | Event::OpeningResolved { decision: Decision::RecordCount, .. } => true,
+            _ => false,
+        };
+        let Some(device) = devices.get(opening) else {
+            wrong.push(format!("row {}: {} of {opening}, which was never counted", row.seq, row.event.name()));
+            continue;
+        };
+        if begins {
+            let first = *in_doubt.entry(*device).or_insert(opening);
+            if first != opening {
+                wrong.push(format!("TWO IN DOUBT: row {} begins {opening} for {device} before {first} is settled", row.seq));
+            }
+        } else if row.event.settles() && in_doubt.get(device) == Some(&opening) {
+            in_doubt.remove(device);
+        }
+    }
+    wrong
+}
+
+/// A journal that took two counts of one device is found out.
+pub fn finds_two_in_doubt() -> bool {
+    let money = Money { amount: "150.00".into(), currency: "USD".into() };
+    let counted = |device: &str| {
+        Event::OpeningCounted(Counted {
+            staff_name: "Robin".into(),
+            staff_member_id: "gid://shopify/StaffMember/1".into(),
+            point_of_sale_device_id: device.into(),
+            reason_code_id: None,
+            balance: money.clone(),
+            lines: vec![],
+            time: String::new(),
+            note: String::new(),
+        })
+    };
+    let row = |seq: i64, opening: u64, event: Event| {
+        let (at, till, opening) = (jiff::Timestamp::UNIX_EPOCH, String::new(), Some(OpeningId::from_bits(opening)));
+        Row { seq, at, till, opening, event }
+    };
+    let settled = || Event::OpeningStale { why: String::new(), prompt: [String::new(), String::new()] };
+    let fine = [row(1, 1, counted("a")), row(2, 2, counted("b")), row(3, 1, settled()), row(4, 3, counted("a"))];
+    let both = [row(1, 1, counted("a")), row(2, 2, counted("a")), row(3, 1, settled())];
+    two_in_doubt(&fine).is_empty() && matches!(&two_in_doubt(&both)[..], [one] if one.starts_with("TWO IN DOUBT"))
 }
 
 /// Each mutation had its durable intent, and the next one the proof that the one before did not run.

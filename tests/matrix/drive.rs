@@ -13,7 +13,7 @@ use std::{
 use drawerbridge::{
     clock,
     config::{Shop, TokenSource},
-    journal::Journal,
+    journal::{Journal, Row},
     money::Currency,
     opening::{
         Activities, ActivityRead, BusinessDay, Input, Mutation, OnForeign, Opening, Outcome, Output, Read, Resolution,
@@ -88,8 +88,10 @@ pub struct Run<'a> {
     pub counted: Counted,
     /// What is durable, and since when.
     pub durable: Vec<(Instant, Event)>,
-    /// The fault under test has struck.
-    pub struck: bool,
+    /// The request under test is made, and the fault in it.
+    struck: bool,
+    /// It has struck for sure: the daemon did not die before that request came to its end.
+    pub hit: bool,
     /// All that went wrong so far.
     pub troubles: Vec<Trouble>,
     /// Answers that came too late although nothing kept them: this machine is busy.
@@ -111,6 +113,8 @@ pub struct Run<'a> {
     crash_at: Option<u32>,
     step: u32,
     start: Instant,
+    /// Of the journal.
+    first_row: i64,
 }
 
 /// A place where the daemon may die.
@@ -124,6 +128,7 @@ impl<'a> Run<'a> {
         let plan = Plan::of(cell, seed);
         desk.runs += 1;
         let device = desk.runs;
+        let first_row = desk.journal().next_seq();
         let scopes = AdminSpec::default().scopes.into_iter().filter(|scope| !plan.lacks.contains(&scope.as_str()));
         let spec = AdminSpec {
             device_ids: vec![device],
@@ -160,6 +165,7 @@ impl<'a> Run<'a> {
             counted,
             durable: vec![],
             struck: false,
+            hit: false,
             troubles: vec![],
             slow: 0,
             strangers: false,
@@ -173,6 +179,7 @@ impl<'a> Run<'a> {
             first_read: false,
             step: 0,
             start,
+            first_row,
         }
     }
 
@@ -291,7 +298,7 @@ impl<'a> Run<'a> {
 
     /// Makes a request with what goes wrong in it; `None` when the daemon died over it.
     async fn request<T>(&mut self, at: Option<At>, asking: impl Future<Output = T>) -> Option<T> {
-        let dies_at = self.step;
+        let (dies_at, struck_before) = (self.step, self.struck);
         self.step += 1;
         let on = at.map_or(Operation::Any, At::operation);
         let trouble = self.trouble_for(at, on);
@@ -311,16 +318,17 @@ impl<'a> Run<'a> {
             }
         }
         let dies = self.crash_at == Some(dies_at);
-        let answer = if dies {
+        let (answer, over) = if dies {
             let after = Duration::from_micros(self.plan.dice.below(6_000));
             tokio::select! {
                 biased;
-                answer = asking => { drop(answer); None }
-                () = tokio::time::sleep(after) => None,
+                answer = asking => { drop(answer); (None, true) }
+                () = tokio::time::sleep(after) => (None, false),
             }
         } else {
-            Some(asking.await)
+            (Some(asking.await), true)
         };
+        self.hit |= over && self.struck && !struck_before;
         if trouble.is_some() {
             self.desk.api.clear_faults();
             self.desk.api.set_down(false);
@@ -425,7 +433,25 @@ impl<'a> Run<'a> {
         let id = self.id.clone();
         let written = self.desk.journal().append(clock::wall(), TILL, Some(&id), &event);
         written.expect("a journal in memory takes every row of a machine that behaves");
+        let in_doubt = matches!(event, Event::OpeningSending { .. });
         self.durable.push((clock::now(), event));
+        if in_doubt {
+            self.rival();
+        }
+    }
+
+    /// Somebody counts for the same device while this opening is in doubt. The journal has to refuse it, and `check.rs` looks
+    /// whether it did.
+    fn rival(&mut self) {
+        let (id, event) = (OpeningId::from_bits(!self.device), Event::OpeningCounted(self.counted.clone()));
+        let refused = self.desk.journal().append(clock::wall(), TILL, Some(&id), &event).is_err();
+        self.say(|| format!("a second count for this device: {}", if refused { "refused" } else { "taken" }));
+    }
+
+    /// All rows of the journal that this run left.
+    pub fn rows(&mut self) -> Vec<Row> {
+        let after = self.first_row - 1;
+        self.desk.journal().rows_after(after, u32::MAX).expect("the journal can be read")
     }
 
     // --- what others do

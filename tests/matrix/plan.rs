@@ -146,6 +146,6 @@ pub fn money(cents: u64) -> String {
 }
 
 /// FNV-1a: cells with the same seed throw differently.
-fn name_hash(name: &str) -> u64 {
+pub fn name_hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
