@@ -59,17 +59,23 @@ impl Records {
             self.earlier.retain(|record| matters(record, second_slip, open));
             return;
         }
-        if !matches!(row.event, Event::OpeningStarted { .. } | Event::OpeningCounted(_)) {
-            return;
-        }
         let new = Record::read(id, [(row.at, &row.event)]);
-        let before = std::mem::replace(&mut self.current, new);
-        if let Some(before) = before.filter(|record| matters(record, self.second_slip, false)) {
-            if self.earlier.len() >= EARLIER {
-                self.earlier.pop_front();
-            }
-            self.earlier.push_back(before);
+        if new.as_ref().is_some_and(Record::is_duplicate) {
+            // Its session was over and nothing followed from it any more: now a second one was seen.
+            self.keep_earlier(new);
+        } else if matches!(row.event, Event::OpeningStarted { .. } | Event::OpeningCounted(_)) {
+            let before = std::mem::replace(&mut self.current, new);
+            self.keep_earlier(before.filter(|record| matters(record, self.second_slip, false)));
         }
+    }
+
+    fn keep_earlier(&mut self, record: Option<Record>) {
+        if record.is_some() && self.earlier.len() >= EARLIER {
+            // What only owes a slip goes before what a person must look at.
+            let slip = self.earlier.iter().position(|earlier| !earlier.needs_a_person());
+            self.earlier.remove(slip.unwrap_or_default());
+        }
+        self.earlier.extend(record);
     }
 
     /// The newest one whose session is open as far as we know. One that was given up since does not close it.

@@ -154,3 +154,37 @@ fn two_sessions_of_one_count_are_not_over_with_the_next_confirmed_count() {
     }
     assert_eq!(records.attention().map(|r| r.id.clone()), Some(OpeningId::from_bits(1)));
 }
+
+#[test]
+fn an_alarm_about_a_session_that_was_over_is_asked_behind_the_opening_that_began_since() {
+    let mut records = Records::new([], false);
+    let over = Event::ShiftClosed { session_id: "1".into() };
+    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), sample::confirmed(), over] {
+        records.take(&row(1, event));
+    }
+    records.take(&row(2, started()));
+    assert_eq!(ids(&records), [OpeningId::from_bits(2)]);
+    records.take(&row(1, asked("duplicate", Some(sample::session(8, "CLOSED")))));
+    assert_eq!(records.current().map(|r| r.id.clone()), Some(OpeningId::from_bits(2)));
+    assert_eq!(records.attention().map(|r| r.id.clone()), Some(OpeningId::from_bits(1)));
+    for event in [Event::OpeningCounted(sample::counted()), slip("first"), printed("first"), sample::confirmed()] {
+        records.take(&row(2, event));
+    }
+    assert_eq!(records.attention().map(|r| r.id.clone()), Some(OpeningId::from_bits(1)), "not over with the next count");
+    let (by, why, decision) = ("Kim".into(), "x".into(), Decision::GiveUp);
+    records.take(&row(1, Event::OpeningResolved { by, why, decision, session: None }));
+    assert_eq!(ids(&records), [OpeningId::from_bits(2)]);
+}
+
+#[test]
+fn many_slips_that_are_owed_push_no_question_out_of_sight() {
+    let mut records = Records::new([], false);
+    records.take(&row(1, Event::OpeningCounted(sample::counted())));
+    records.take(&row(1, asked("attempts_used_up", None)));
+    for id in 2..=20 {
+        records.take(&row(id, Event::OpeningCounted(sample::counted())));
+        let refused = Event::OpeningRefused { code: "X".into(), message: "no".into(), prompt: Default::default() };
+        records.take(&row(id, refused));
+    }
+    assert_eq!(records.attention().map(|r| r.id.clone()), Some(OpeningId::from_bits(1)));
+}

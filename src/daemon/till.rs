@@ -336,7 +336,7 @@ impl Till {
 
     /// Design, "What we promise": whatever is unresolved for ten minutes is shown and logged.
     fn say_what_is_unresolved(&self) {
-        for record in self.records.all().filter(|r| r.counted.is_some()) {
+        for record in self.records.all().filter(|r| r.counted.is_some() || r.needs_a_person()) {
             let (opening, state, why) = (&record.id, record.standing.name(), record.standing.why());
             if record.needs_a_person() {
                 warn!(%opening, state, why, "a person must decide: see `drawerbridge openings show`");
