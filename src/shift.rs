@@ -480,11 +480,12 @@ impl Shift {
     }
 
     fn shift_closed(&mut self) {
-        if matches!(self.stage, Stage::Open) {
+        let on_its_way = |f: &Followed| !matches!(f.said, Said::Attention(_));
+        // A newer count is on its way: its own end says whether the register is open.
+        if matches!(self.stage, Stage::Open) && !self.follows.as_ref().is_some_and(on_its_way) {
             self.stage = Stage::Closed;
-            // The session that was in the way is gone. A count that is merely late stays.
-            let asked = |f: &Followed| matches!(f.said, Said::Attention(_));
-            self.follows = self.follows.take().filter(|f| !asked(f));
+            // The session that was in the way is gone.
+            self.follows = None;
         }
     }
 

@@ -242,7 +242,11 @@ fn what_a_key_took_away_is_shown_again_at_the_next_edge_or_after_an_hour() {
     // A session that is gone ends a question to a person, not a count that is merely late.
     till.type_keys("E");
     till.when(Input::ShiftClosed);
-    assert_eq!(till.shift.current(), Some(&opening));
+    assert_eq!(
+        (till.shift.current(), till.phase()),
+        (Some(&opening), Phase::Saved),
+        "its own end says what the register is"
+    );
 }
 
 #[test]
