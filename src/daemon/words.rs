@@ -19,7 +19,11 @@ pub(super) fn progress_of(event: &Event) -> Option<Progress> {
         Event::OpeningNeedsAttention { prompt, .. } => Some(Progress::NeedsAttention(prompt.clone())),
         Event::OpeningRecorded { .. } => Some(Progress::Confirmed),
         Event::OpeningStale { prompt, .. } => Some(Progress::Refused(prompt.clone())),
-        Event::OpeningResolved { decision: Decision::Link, .. } => Some(Progress::Confirmed),
+        // A link to a session that is closed again opens nothing now.
+        Event::OpeningResolved { decision: Decision::Link, session: Some(session), .. } if session.status == "OPEN" => {
+            Some(Progress::Confirmed)
+        }
+        Event::OpeningResolved { decision: Decision::Link, .. } => Some(Progress::GivenUp),
         Event::OpeningResolved { decision: Decision::RecordCount, .. } => Some(Progress::Sending),
         Event::OpeningResolved { decision: Decision::GiveUp, .. } => Some(Progress::GivenUp),
         Event::DaemonStarted { .. }
@@ -76,4 +80,22 @@ pub(super) fn status_text(status: &PrinterStatus) -> String {
     }
     parts.extend(status.error.clone());
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shift::event::sample;
+
+    #[test]
+    fn a_link_to_a_session_that_is_closed_again_opens_nothing() {
+        let linked = |status| Event::OpeningResolved {
+            by: "Kim".into(),
+            why: "x".into(),
+            decision: Decision::Link,
+            session: Some(sample::session(1, status)),
+        };
+        assert_eq!(progress_of(&linked("OPEN")), Some(Progress::Confirmed));
+        assert_eq!(progress_of(&linked("CLOSED")), Some(Progress::GivenUp));
+    }
 }

@@ -156,12 +156,13 @@ fn progress_of(event: &Event) -> Option<Progress> {
         }
         Event::OpeningNotSent { .. } => Some(Progress::WillSendLater),
         Event::OpeningUnknown { .. } | Event::OpeningAbsent { .. } => Some(Progress::Checking),
-        Event::OpeningConfirmed { .. }
-        | Event::OpeningRecorded { .. }
-        | Event::OpeningResolved { decision: Decision::Link, .. } => Some(Progress::Confirmed),
+        Event::OpeningConfirmed { .. } | Event::OpeningRecorded { .. } => Some(Progress::Confirmed),
+        Event::OpeningResolved { decision: Decision::Link, session: Some(session), .. } if session.status == "OPEN" => {
+            Some(Progress::Confirmed)
+        }
         Event::OpeningRefused { prompt, .. } | Event::OpeningStale { prompt, .. } => Some(Progress::Refused(prompt.clone())),
         Event::OpeningNeedsAttention { prompt, .. } => Some(Progress::NeedsAttention(prompt.clone())),
-        Event::OpeningResolved { decision: Decision::GiveUp, .. } => Some(Progress::GivenUp),
+        Event::OpeningResolved { .. } => Some(Progress::GivenUp),
         _ => None,
     }
 }

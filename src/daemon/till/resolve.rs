@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tracing::info;
 
-use super::{Answer, Till, rules, waits};
+use super::{Answer, Till, is_of_another_day, rules, waits};
 use crate::{
     clock,
     daemon::desk::{ResolveRefused, ResolveWish},
@@ -116,7 +116,10 @@ impl Till {
             // Who asked may have hung up; the decision stands.
             drop(reply.send(Ok(())));
         }
-        if self.records.find(opening).is_some_and(Record::holds_the_shift_open) {
+        // A decision about an earlier opening closes nothing that is open today.
+        let today = &rules(&self.house).business_day;
+        let open_today = self.records.watched().is_some_and(|record| !is_of_another_day(record, today));
+        if open_today || self.records.find(opening).is_some_and(Record::holds_the_shift_open) {
             self.shift_input(shift::Input::ShiftOpen);
             // The person may have named one that is closed again.
             self.doubt_the_session();
