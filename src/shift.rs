@@ -131,6 +131,11 @@ impl Followed {
     const fn new(id: OpeningId, overdue_at: Option<Instant>, said: Said) -> Self {
         Self { id, overdue_at, said, unknown: false, hidden_until: None }
     }
+
+    /// A person must decide about it. Else it is a count on its way.
+    const fn is_asked(&self) -> bool {
+        matches!(self.said, Said::Attention(_))
+    }
 }
 
 /// What people were told of a saved count.
@@ -408,8 +413,7 @@ impl Shift {
             self.follows = Some(Followed::new(opening.clone(), None, Said::Attention(rows.clone())));
             return;
         }
-        let asked = |f: &Followed| matches!(f.said, Said::Attention(_));
-        if progress == Progress::Sending && self.follows.as_ref().is_none_or(asked) {
+        if progress == Progress::Sending && self.follows.as_ref().is_none_or(Followed::is_asked) {
             // A person decided that a count goes out after all. What is on its way comes before what waits for somebody, which
             // is told again when this one is settled.
             self.follows = Some(Followed::new(opening.clone(), now.checked_add(OVERDUE_AFTER), Said::Sending));
@@ -480,9 +484,8 @@ impl Shift {
     }
 
     fn shift_closed(&mut self) {
-        let on_its_way = |f: &Followed| !matches!(f.said, Said::Attention(_));
-        // A newer count is on its way: its own end says whether the register is open.
-        if matches!(self.stage, Stage::Open) && !self.follows.as_ref().is_some_and(on_its_way) {
+        // Where a newer count is on its way, its own end says whether the register is open.
+        if matches!(self.stage, Stage::Open) && self.follows.as_ref().is_none_or(Followed::is_asked) {
             self.stage = Stage::Closed;
             // The session that was in the way is gone.
             self.follows = None;
